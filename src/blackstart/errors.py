@@ -1,0 +1,145 @@
+"""Every error that Blackstart raises on purpose.
+
+    BlackstartError
+    ├── ConfigInvalid      a file or value that people wrote cannot be used; exit code 2, nothing changed
+    ├── Refused            a guard said no, or could not answer; nothing changed
+    ├── ApplyFailed        a change went wrong half way; what was applied has been put back, or is named
+    ├── UndoIncomplete     something could not be put back; names what, and the command that tries again
+    ├── UndoLogUnusable    the undo log cannot be read or written; so nothing may be changed
+    ├── ServiceUnreachable an API or endpoint that was needed did not answer
+    ├── NotMeasured        a number was asked for that the samples do not support
+    ├── JournalUnreadable  a journal folder does not hold what it should
+    └── LabError           the embedded lab could not do what was asked
+        └── MissingPart    a program or package that the lab stands on is not installed
+
+Each message is one sentence: what was wanted, what was seen, what was done about it, what you can do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class BlackstartError(Exception):
+    """Root of all errors raised on purpose; ``str(error)`` is a sentence for people."""
+
+
+@dataclass
+class ConfigInvalid(BlackstartError):
+    """A file or value that people wrote cannot be used.
+
+    ``path`` names the file (or the environment variable), ``where`` the key inside it ("" for the whole file).
+    """
+
+    path: str
+    where: str
+    problem: str
+
+    def __str__(self) -> str:
+        place = f"{self.path}: {self.where}" if self.where else self.path
+        return f"{place}: {self.problem}"
+
+
+@dataclass
+class Refused(BlackstartError):
+    """A guard said no, or could not answer. ``subject`` completes "not …": ``failing zone us-east-1a``."""
+
+    subject: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"not {self.subject}: {self.reason}"
+
+
+@dataclass
+class ApplyFailed(BlackstartError):
+    """One change of a fault failed; the ones applied before it were undone.
+
+    ``undone`` and ``remaining`` are change ids; ``remaining`` is empty when everything was put back.
+    """
+
+    subject: str
+    problem: str
+    undone: tuple[str, ...] = ()
+    remaining: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        done = f"{len(self.undone)} applied changes were undone"
+        if self.remaining:
+            left = ", ".join(self.remaining)
+            return f"{self.subject} failed: {self.problem}; {done}, not undone: {left}; run `blackstart recover`"
+        return f"{self.subject} failed: {self.problem}; {done}, nothing is left"
+
+
+@dataclass
+class UndoIncomplete(BlackstartError):
+    """Changes that are still in place after an undo. ``remaining`` maps change id to the reason."""
+
+    drill: str
+    remaining: dict[str, str]
+
+    def __str__(self) -> str:
+        left = "; ".join(f"{change}: {reason}" for change, reason in self.remaining.items())
+        return f"drill {self.drill} is not fully undone ({left}); run `blackstart recover {self.drill}` to try again"
+
+
+@dataclass
+class UndoLogUnusable(BlackstartError):
+    """The undo log at ``url`` cannot be read or written."""
+
+    url: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"the undo log {self.url} cannot be used ({self.problem}), so nothing was changed"
+
+
+@dataclass
+class ServiceUnreachable(BlackstartError):
+    """``wanted`` (a verb phrase) needed ``endpoint``, which did not answer as it should."""
+
+    wanted: str
+    endpoint: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"could not {self.wanted}: {self.endpoint} {self.problem}"
+
+
+@dataclass
+class NotMeasured(BlackstartError):
+    """The number ``what`` cannot be given, because ``why``."""
+
+    what: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.what} was not measured: {self.why}"
+
+
+@dataclass
+class JournalUnreadable(BlackstartError):
+    """The journal at ``folder`` lacks or garbles ``file``."""
+
+    folder: str
+    file: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"journal {self.folder}: {self.file}: {self.problem}"
+
+
+@dataclass
+class LabError(BlackstartError):
+    """The lab wanted to do ``wanted``, saw ``problem``; ``advice`` says what you can do."""
+
+    wanted: str
+    problem: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"could not {self.wanted}: {self.problem}" + (f"; {self.advice}" if self.advice else "")
+
+
+class MissingPart(LabError):
+    """A program or package that the lab stands on is not installed."""
