@@ -7,13 +7,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 EXPERIMENT ?= experiments/region-loss.yaml
 
+# The lab is two dozen Python processes: without compiled bytecode each of them would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: drill test lint bench sweep lab wheel clean
 
 drill: $(VENV)/.lab-installed  ## lose the primary region in the embedded lab
 	@$(BIN)/blackstart lab run -- $(BIN)/blackstart run $(EXPERIMENT)
 
 lab: $(VENV)/.lab-installed  ## the embedded lab alone, until Ctrl-C
-	@$(BIN)/blackstart lab up --foreground
+	@$(BIN)/blackstart lab up
 
 test: $(VENV)/.dev-installed  ## every test, on real processes
 	@$(BIN)/coverage erase

@@ -3,14 +3,19 @@
     BlackstartError
     ├── ConfigInvalid      a file or value that people wrote cannot be used; exit code 2, nothing changed
     ├── Refused            a guard said no, or could not answer; nothing changed
+    ├── TargetChanged      a target is no longer as it was when the change was planned; it was left alone
+    ├── NotYet             something is on its way but not there; asking again soon may find it
     ├── ApplyFailed        a change went wrong half way; what was applied has been put back, or is named
     ├── UndoIncomplete     something could not be put back; names what, and the command that tries again
     ├── UndoLogUnusable    the undo log cannot be read or written; so nothing may be changed
+    │   └── UndoLogGone    it was there, and has been deleted
     ├── ServiceUnreachable an API or endpoint that was needed did not answer
     ├── NotMeasured        a number was asked for that the samples do not support
     ├── JournalUnreadable  a journal folder does not hold what it should
-    └── LabError           the embedded lab could not do what was asked
-        └── MissingPart    a program or package that the lab stands on is not installed
+    ├── JournalUnwritable  a line of a journal could not be put on disk
+    ├── LabError           the embedded lab could not do what was asked
+    │   └── MissingPart    a program or package that the lab stands on is not installed
+    └── ApiError           the lab's Kubernetes API refuses a request; in lab.kube.status, seen by its clients only
 
 Each message is one sentence: what was wanted, what was seen, what was done about it, what you can do.
 """
@@ -49,6 +54,28 @@ class Refused(BlackstartError):
 
     def __str__(self) -> str:
         return f"not {self.subject}: {self.reason}"
+
+
+@dataclass
+class TargetChanged(BlackstartError):
+    """Between plan and apply somebody else changed ``target`` (or it went away); it was left as ``seen``."""
+
+    target: str
+    seen: str
+
+    def __str__(self) -> str:
+        return f"{self.target} is not as planned any more ({self.seen}), so it was left alone; plan again"
+
+
+@dataclass
+class NotYet(BlackstartError):
+    """``what`` is ``still`` in a state in which it cannot be changed; nothing was changed; asking again may help."""
+
+    what: str
+    still: str
+
+    def __str__(self) -> str:
+        return f"{self.what} is still {self.still}, so it was left alone; try again later"
 
 
 @dataclass
@@ -94,6 +121,10 @@ class UndoLogUnusable(BlackstartError):
         return f"the undo log {self.url} cannot be used ({self.problem}), so nothing was changed"
 
 
+class UndoLogGone(UndoLogUnusable):
+    """The undo log was deleted while it was in use; asking again will not bring it back."""
+
+
 @dataclass
 class ServiceUnreachable(BlackstartError):
     """``wanted`` (a verb phrase) needed ``endpoint``, which did not answer as it should."""
@@ -127,6 +158,20 @@ class JournalUnreadable(BlackstartError):
 
     def __str__(self) -> str:
         return f"journal {self.folder}: {self.file}: {self.problem}"
+
+
+@dataclass
+class JournalUnwritable(BlackstartError):
+    """``file`` of the journal at ``folder`` could not be written."""
+
+    folder: str
+    file: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"journal {self.folder}: {self.file} could not be written ({self.problem}); free some space and run again"
+        )
 
 
 @dataclass

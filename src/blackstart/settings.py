@@ -110,8 +110,9 @@ def load(path: Path) -> Settings:
 
 
 def invalid(path: str, error: ValidationError) -> ConfigInvalid:
-    """The first complaint of ``error`` as one sentence."""
-    first = error.errors()[0]
+    """One complaint of ``error`` as a sentence: an unknown key before others, because it may be why others miss."""
+    found = error.errors()
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     where = ".".join(str(part) for part in first["loc"])
     problem = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
     return ConfigInvalid(path, where, problem)

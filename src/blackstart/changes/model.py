@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -10,6 +11,9 @@ from typing import Any
 from blackstart.scope import Target
 
 Json = Any  # what json.dumps takes: dict, list, str, int, float, bool, None
+
+TAG = "blackstart-change"
+"""Tag or label whose value is a change's id, on everything that a change creates."""
 
 
 class State(StrEnum):
@@ -22,6 +26,23 @@ class State(StrEnum):
     CONFLICT = "conflict"
 
 
+ZONE = "zone"
+"""The unit of a share of a region. Its limit is ``whole_region``, that of other units ``largest_share``."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which members of which whole a change takes away, for the scope's limits.
+
+    ``of`` names the whole ("us-east-1", "pods of deployment orders"), ``total`` counts its members (0: not known).
+    """
+
+    unit: str
+    of: str
+    members: tuple[str, ...]
+    total: int
+
+
 @dataclass(frozen=True)
 class Change:
     """One reversible step on one target.
@@ -30,6 +51,8 @@ class Change:
     ``before`` and ``after`` are the state to restore and the state to make, in the kind's own terms.
     ``summary`` is for people: "subnet subnet-1a: network ACL acl-1 → deny all".
     ``undo_summary`` completes "undone by …"; ``calls`` are the API calls that apply makes, for the plan.
+    ``step`` orders the changes of one fault: lower first, equal ones at the same time; undo goes backwards.
+    ``share`` is needed of every target that is in a zone or a namespace.
     """
 
     id: str
@@ -40,6 +63,8 @@ class Change:
     summary: str
     undo_summary: str
     calls: tuple[str, ...] = ()
+    step: int = 0
+    share: Share | None = None
 
     def to_json(self) -> dict[str, Json]:
         return asdict(self)
@@ -49,4 +74,16 @@ class Change:
         fields = dict(data)
         fields["target"] = Target(**fields["target"])
         fields["calls"] = tuple(fields["calls"])
+        if fields["share"] is not None:
+            fields["share"] = Share(**{**fields["share"], "members": tuple(fields["share"]["members"])})
         return cls(**fields)
+
+
+def new_id() -> str:
+    """A change id that no other drill has: not from the drill's seed, which may be used again."""
+    return f"bs-{secrets.token_hex(6)}"
+
+
+def lock_name(target: Target) -> str:
+    """What two drills must not hold at the same time, as one string."""
+    return "/".join((target.kind, target.account, target.region, target.cluster, target.namespace, target.id))

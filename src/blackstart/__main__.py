@@ -1,0 +1,5 @@
+"""``python -m blackstart``: the command line."""
+
+from blackstart.cli import main
+
+main()

@@ -1,0 +1,192 @@
+"""The gate: the one way to change the world.
+
+``inject`` is the only function that applies a change. It refuses, or records every change durably, or does neither;
+applies them; and puts back whatever it applied if anything goes wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol
+
+from blackstart.changes import pool
+from blackstart.changes.guards import refusal
+from blackstart.changes.log import Drill, Entry, Fault, Mark
+from blackstart.changes.logs import open_log
+from blackstart.changes.model import Change, State
+from blackstart.changes.owner import here
+from blackstart.changes.reach import Boundary, Reach, open_reach
+from blackstart.changes.reverter import Reverter
+from blackstart.changes.undo import FIRST_PAUSE, UndoReport, put_back, undo
+from blackstart.clock import Clock, iso
+from blackstart.errors import ApplyFailed, ConfigInvalid, NotYet, Refused, TargetChanged, UndoLogUnusable
+from blackstart.scope import Scope
+
+__all__ = ["Gate", "UndoReport", "Watch", "inject", "open_gate", "undo"]
+
+
+class Watch(Protocol):
+    """Somebody who undoes the drill's changes when its process is gone; ``reverter.Reverter``, but for tests."""
+
+    def start(self) -> None:
+        """Have that somebody come; does not wait."""
+        ...
+
+    def ensure(self, subject: str) -> None:
+        """Return once that somebody is there and listening; ``Refused(subject, …)`` if nobody is."""
+        ...
+
+    def release(self) -> None:
+        """The drill ends in order; nobody has to listen any more."""
+        ...
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What one drill needs to change anything."""
+
+    scope: Scope
+    drill: Drill
+    reach: Reach
+    watch: Watch
+
+    def close(self) -> None:
+        """The drill ends in order: let the reverter go, which puts back whatever is still in place."""
+        self.watch.release()
+        self.reach.clients.close()
+        self.reach.log.close()
+
+
+def open_gate(
+    scope: Scope, drill: str, title: str, folder: Path, *, log_url: str = "", clock: Clock | None = None
+) -> Gate:
+    """The gate of a drill that this process owns; its reverter is on its way.
+
+    ``folder`` is the drill's journal, which exists; ``log_url`` "": this user's log. Changes nothing outside of both.
+    """
+    log = open_log(log_url)
+    reach = open_reach(log, folder, "drill", clock)
+    watch = Reverter(log.url, drill, folder)
+    watch.start()
+    return Gate(scope, Drill(drill, title, here(), iso(reach.clock.now()), str(folder)), reach, watch)
+
+
+def inject(
+    changes: Sequence[Change],
+    gate: Gate,
+    subject: str,
+    *,
+    duration_seconds: float | None = None,
+    nothing: str = "",
+) -> None:
+    """Apply ``changes`` as one fault; on return all are applied and recorded so.
+
+    ``subject`` completes "not …" ("failing zone us-east-1a"), ``nothing`` says what was looked for when there are no
+    changes ("no subnet in vpc-1 is in us-east-1a"). After ``duration_seconds`` the reverter ends the fault if the drill
+    has not. Raises Refused, ConfigInvalid or UndoLogUnusable with nothing changed, ApplyFailed after an error half way,
+    with everything put back or what is not named. Interrupts put everything back too, and go on.
+    """
+    changes = tuple(changes)
+    number, fault = _record(changes, gate, subject, duration_seconds, nothing)
+    entries = [Entry(change, gate.drill.id, number, fault, State.PLANNED, "") for change in changes]
+    attempt = _Attempt(gate.reach)
+    try:
+        attempt.run(changes)
+    except BaseException as error:  # whatever ends the attempt, also an interrupt, must not leave half a fault
+        report = put_back(gate.drill.id, entries, gate.reach, never=attempt.never_applied(changes))
+        if error is not attempt.problem:
+            raise
+        left = (*report.remaining, *report.conflicts)
+        raise ApplyFailed(subject, str(error) or repr(error), report.restored, left) from error
+
+
+def _record(
+    changes: Sequence[Change], gate: Gate, subject: str, duration_seconds: float | None, nothing: str
+) -> tuple[int, Fault]:
+    """Ask every guard, then write the fault down. The fault and its number."""
+    reach = gate.reach
+    held = [entry.change for entry in reach.log.entries(gate.drill.id) if entry.open]
+    reason = refusal(gate.scope, changes, held, nothing)
+    if reason:
+        raise Refused(subject, reason)
+    if duration_seconds is not None and duration_seconds <= 0:
+        raise ConfigInvalid(subject, "duration", f"{duration_seconds:g} seconds; a fault lasts longer than 0")
+    for name in {change.kind for change in changes}:
+        reach.kinds.lookup(name)
+    gate.watch.ensure(subject)
+    began = reach.clock.monotonic()
+    fault = Fault(subject, began, None if duration_seconds is None else began + duration_seconds)
+    ids = tuple(change.id for change in changes)
+    reach.boundary(Boundary.LOGGING, ids)
+    number = reach.log.append(gate.drill, fault, changes)
+    reach.mirror.planned(changes)
+    reach.boundary(Boundary.LOGGED, ids)
+    return number, fault
+
+
+class _Attempt:
+    """One try to apply the changes of a fault, step by step."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._started: set[str] = set()
+        self._tried_again: set[str] = set()
+        self._left_alone: set[str] = set()
+        self.problem: BaseException | None = None
+        """The error of a kind or of the undo log; None for whatever else ended the attempt."""
+
+    def run(self, changes: Sequence[Change]) -> None:
+        """Apply all; raises the first error, when no call is under way any more."""
+        ordered = sorted(changes, key=lambda change: change.step)
+        for _, step in groupby(ordered, key=lambda change: change.step):
+            todo = pool.batches(step, self._reach.kinds)
+            with closing(pool.run(self._apply, todo, self._reach.concurrency)) as finished:
+                for some in finished:
+                    self._mark(some)
+
+    def never_applied(self, changes: Sequence[Change]) -> set[str]:
+        """Ids of changes that were not begun, or whose target was found changed before anything was done to it."""
+        return {change.id for change in changes if change.id not in self._started} | self._left_alone
+
+    def _apply(self, batch: pool.Batch) -> float:
+        """Monotonic seconds just before the call."""
+        self._reach.boundary(Boundary.APPLYING, batch.ids)
+        self._started.update(batch.ids)
+        clock = self._reach.clock
+        deadline, pause = clock.monotonic() + self._reach.settle_seconds, FIRST_PAUSE
+        while True:
+            began = clock.monotonic()
+            try:
+                batch.kind.apply(batch.changes, self._reach.clients)
+                break
+            except NotYet:
+                self._tried_again.update(batch.ids)
+                if clock.monotonic() + pause > deadline:
+                    raise
+            clock.sleep(pause)
+            pause *= 2
+        self._reach.boundary(Boundary.APPLIED, batch.ids)
+        return began
+
+    def _mark(self, finished: Sequence[pool.Done[float]]) -> None:
+        began = {change: done.result for done in finished if done.error is None for change in done.batch.ids}
+        if began:
+            marks = {change: Mark(State.APPLIED) for change in began}
+            self._reach.boundary(Boundary.MARKING, tuple(marks))
+            try:
+                self._reach.log.mark(marks)
+            except UndoLogUnusable as error:
+                self.problem = error
+                raise
+            self._reach.mirror.marked(marks, began)
+            self._reach.boundary(Boundary.MARKED, tuple(marks))
+        for done in finished:
+            if done.error is not None:
+                if isinstance(done.error, TargetChanged):
+                    self._left_alone.update(set(done.batch.ids) - self._tried_again)
+                self.problem = done.error
+                raise done.error

@@ -1,0 +1,71 @@
+"""The Chaos Toolkit control: it opens a drill before the experiment and closes it after.
+
+It guards nothing: the toolkit goes on when a control fails, so every guard is in the gate, which refuses without a
+drill that this control opened.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping, MutableMapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from chaoslib.exceptions import InterruptExecution
+from rich.console import Console
+
+from blackstart import drill as drills
+from blackstart import experiment
+from blackstart.clock import SystemClock
+from blackstart.errors import BlackstartError
+from blackstart.journals import folder
+from blackstart.reports import terminal
+from blackstart.runner import ANNOUNCE_VARIABLE, SOURCE_VARIABLE
+
+SEED_VARIABLE = "BLACKSTART_SEED"
+
+
+def before_experiment_control(context: Mapping[str, Any], configuration: MutableMapping[str, Any]) -> None:
+    """Open the journal and start reverter and observer. InterruptExecution, with nothing changed, if that fails."""
+    try:
+        seed = int(os.environ.get(SEED_VARIABLE) or secrets.randbits(32))
+        source = drills.Source(context, _file(os.environ, sys.argv))
+        drill = drills.begin(source, _fault(context, configuration), SystemClock(), seed)
+    except (BlackstartError, ValueError) as error:
+        raise InterruptExecution(str(error)) from error
+    configuration[drills.DRILL_KEY] = drill
+    configuration[drills.JOURNAL_KEY] = str(drill.journal)
+    if ANNOUNCE_VARIABLE in os.environ:
+        Path(os.environ[ANNOUNCE_VARIABLE]).write_text(str(drill.journal.absolute()))
+
+
+def after_experiment_control(
+    context: Mapping[str, Any], state: MutableMapping[str, Any], configuration: Mapping[str, Any]
+) -> None:
+    """Undo what is left, close the journal, print the outcome; the run deviated unless the verdict is ``passed``."""
+    toolkit_deviated = state.get("deviated", False)
+    state["deviated"] = True  # whatever happens below, a run without a verdict must not look like a pass
+    drill = configuration.get(drills.DRILL_KEY)
+    if not isinstance(drill, drills.RunningDrill):
+        return
+    measured, verdict = drills.end(drill, dict(state) | {"deviated": toolkit_deviated})
+    state["blackstart"] = {"journal": str(drill.journal), "verdict": verdict.word, "reason": verdict.reason}
+    state["deviated"] = verdict.exit_code != 0
+    if ANNOUNCE_VARIABLE not in os.environ:
+        terminal.show(Console(highlight=False), measured, verdict, drill.journal / folder.REPORT)
+
+
+def _file(environ: Mapping[str, str], arguments: Sequence[str]) -> str:
+    """The experiment's file: the toolkit does not tell controls, so from who started it, or from its arguments."""
+    if environ.get(SOURCE_VARIABLE):
+        return environ[SOURCE_VARIABLE]
+    files = [argument for argument in arguments[1:] if Path(argument).suffix in (".yaml", ".yml", ".json")]
+    return next((file for file in reversed(files) if Path(file).is_file()), "")
+
+
+def _fault(context: Mapping[str, Any], configuration: Mapping[str, Any]) -> str:
+    named = experiment.check(context, "experiment").fault or str(context["title"])
+    return Template(named).safe_substitute({key: str(value) for key, value in configuration.items()})

@@ -1,0 +1,166 @@
+"""One drill from its first line on disk to its last: what the control does, without the toolkit.
+
+``begin`` opens the journal and starts the observer and the reverter. ``end`` undoes what is left, checks the ledger a
+last time, stops both and closes the journal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from blackstart import experiment, settings
+from blackstart.changes.gate import Gate, UndoReport, open_gate, undo
+from blackstart.clock import Clock
+from blackstart.errors import BlackstartError, Refused
+from blackstart.journals import close, folder
+from blackstart.journals.measure import Measured
+from blackstart.journals.verdict import Verdict
+from blackstart.observer import process, readback
+from blackstart.observer.events import EventLog
+from blackstart.reports import html
+from blackstart.settings import Settings
+
+JOURNAL_KEY = "blackstart_journal"
+DRILL_KEY = "blackstart_drill"
+AFTER_UNDO_SECONDS = 3.0
+PARTS = ("chaostoolkit-blackstart", "chaostoolkit", "chaostoolkit-lib", "boto3", "kubernetes", "aiohttp")
+
+
+@dataclass
+class RunningDrill:
+    """A drill that is going on in this process. ``observer`` is None until it has started."""
+
+    id: str
+    journal: Path
+    settings: Settings
+    gate: Gate
+    events: EventLog
+    random: random.Random
+    clock: Clock
+    observer: process.ObserverHandle | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """The experiment: as the toolkit loaded it, and the file it came from ("" if that is not known)."""
+
+    data: Mapping[str, Any]
+    file: str
+
+    @property
+    def stem(self) -> str:
+        """Names the journals' folder: the file's stem, else the title as a slug."""
+        slug = re.sub(r"[^a-z0-9]+", "-", str(self.data.get("title", "")).lower()).strip("-")
+        return Path(self.file).stem if self.file else slug[:60] or "experiment"
+
+    @property
+    def sha256(self) -> str:
+        """Of the file's bytes; "" if there is no file."""
+        return hashlib.sha256(Path(self.file).read_bytes()).hexdigest() if self.file else ""
+
+
+def of(configuration: Mapping[str, Any] | None, subject: str) -> RunningDrill:
+    """The drill that the control opened; Refused without one, because nothing would be measured or undone."""
+    drill = (configuration or {}).get(DRILL_KEY)
+    if not isinstance(drill, RunningDrill):
+        raise Refused(subject, "no drill is open; add the control blackstart.control to the experiment")
+    return drill
+
+
+def begin(source: Source, fault: str, clock: Clock, seed: int, environ: Mapping[str, str] = os.environ) -> RunningDrill:
+    """Check the experiment and the settings, open the journal, start reverter and observer.
+
+    ``fault`` says in a few words what will be lost. ConfigInvalid or UndoLogUnusable before anything was started;
+    ServiceUnreachable, with the journal closed, if the observer could not start.
+    """
+    in_force = settings.current(environ)
+    extension = experiment.check(source.data, source.file or "experiment")
+    record = _record(source, extension, in_force, clock, fault=fault, seed=seed)
+    journal = folder.create(Path(in_force.journals).absolute(), record)
+    close.open_verdict(journal)
+    gate = open_gate(in_force.scope, record.drill, record.title, journal, log_url=in_force.undo_log, clock=clock)
+    events = EventLog(journal, clock, record.origin_monotonic)
+    drill = RunningDrill(record.drill, journal, in_force, gate, events, random.Random(seed), clock)
+    try:
+        drill.observer = process.start(journal, in_force, record.drill, record.origin_monotonic)
+    except BlackstartError as error:
+        events.add("note", text=str(error))
+        end(drill, None)
+        raise
+    return drill
+
+
+def end(drill: RunningDrill, toolkit: Mapping[str, Any] | None) -> tuple[Measured, Verdict]:
+    """Put back what is left, watch users a little longer, judge, report, and close the journal.
+
+    ``toolkit`` is Chaos Toolkit's own journal.
+    """
+    report = undo_all(drill)
+    if report.verified or report.restored or drill.gate.reach.log.entries(drill.id):
+        drill.clock.sleep(AFTER_UNDO_SECONDS)
+    if drill.observer is not None:
+        drill.observer.stop()  # before the last check, so that no write comes after it
+        try:
+            readback.record_check(drill.journal, drill.settings.service, drill.clock)
+        except BlackstartError as error:
+            drill.events.add("note", text=str(error))
+    if toolkit is not None:
+        folder.write_json(drill.journal / folder.TOOLKIT, toolkit)
+    measured, verdict = close.close(drill.journal)
+    html.render(drill.journal, measured)
+    drill.gate.close()
+    return measured, verdict
+
+
+def undo_all(drill: RunningDrill) -> UndoReport:
+    """Undo every change of this drill that is not proven to be undone."""
+    if any(entry.open for entry in drill.gate.reach.log.entries(drill.id)):
+        drill.events.add("phase", name="undo")
+    return undo(drill.id, drill.gate.reach)
+
+
+def _record(
+    source: Source,
+    extension: experiment.Extension,
+    in_force: Settings,
+    clock: Clock,
+    *,
+    fault: str,
+    seed: int,
+) -> folder.Drill:
+    started = clock.now()
+    return folder.Drill(
+        drill=f"{source.stem}-{started:%Y%m%dT%H%M%SZ}-{seed & 0xFFFF:04x}",
+        experiment=source.stem,
+        title=str(source.data["title"]),
+        file=source.file,
+        started=started,
+        origin_monotonic=clock.monotonic(),
+        environment=in_force.scope.environment,
+        fault=fault,
+        service=in_force.service.model_dump(),
+        observing=in_force.observer.model_dump(),
+        objectives=experiment.effective(in_force.objectives, extension).model_dump(),
+        seed=seed,
+        versions=_versions(),
+        sha256=source.sha256,
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in PARTS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -1,0 +1,94 @@
+"""Did the fault show? A fault that nothing felt proves nothing about the platform. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from blackstart.journals import numbers
+from blackstart.observer.events import Event
+from blackstart.observer.samples import Cause, Sample, Samples
+
+LEAST_ANSWERS = 3  # expected at the rate before the fault, for silence to mean anything
+_KINDS: tuple[tuple[str, Callable[[Sample], str]], ...] = (
+    ("region", lambda row: row.region),
+    ("zone", lambda row: row.zone),
+    ("pod", lambda row: row.pod),
+)
+
+
+def effects(samples: Samples, events: Sequence[Event], fault_at: float, until: float, end: float) -> tuple[str, ...]:
+    """One sentence for each way in which the fault showed; empty if it did not.
+
+    ``fault_at`` … ``until`` (undo began) is the time in which regions, zones and pods may fall silent; failures count
+    to ``end``. Times in seconds since the origin; those in the sentences from the fault.
+    """
+    after = samples.between(fault_at, until).rows
+    hurt = _failed(samples.between(fault_at, end).rows, fault_at)
+    return (*hurt, *_silent(samples, after, fault_at), *_told(events, fault_at, until))
+
+
+def _failed(rows: Sequence[Sample], fault_at: float) -> Iterable[str]:
+    failed = [row.intended - fault_at for row in rows if not row.ok and row.cause is not Cause.UNSENT]
+    if failed:
+        first = numbers.offset(failed[0])
+        yield f"{numbers.count(len(failed))} of {numbers.plural(len(rows), 'request')} failed, the first due at {first}"
+
+
+def _silent(samples: Samples, after: Sequence[Sample], fault_at: float) -> Iterable[str]:
+    """Regions, else zones, else pods that answered before the fault and stopped."""
+    if not after:
+        return
+    before = samples.between(float("-inf"), fault_at).rows
+    # What stopped must be silent for all of the second half: in-flight answers come after the fault, and a pod that
+    # answers rarely is not gone; so it must also have been due to answer a few times in that half.
+    quiet_from = fault_at + (after[-1].intended - fault_at) / 2
+    for kind, name in _KINDS:
+        counts = Counter(name(row) for row in before if row.ok and name(row))
+        last = {name(row): row.intended for row in after if row.ok}
+        due = {each: n / len(before) * len(after) / 2 for each, n in counts.items()}
+        gone = sorted(each for each, n in due.items() if n >= LEAST_ANSWERS and last.get(each, fault_at) < quiet_from)
+        if gone:
+            yield from (_stopped(kind, each, counts[each], last.get(each), fault_at) for each in gone[:3])
+            if len(gone) > 3:
+                yield f"{len(gone) - 3} more {kind}s stopped answering"
+            return
+
+
+def _stopped(kind: str, name: str, answers: int, last: float | None, fault_at: float) -> str:
+    when = "from the fault on" if last is None or last < fault_at else f"after {numbers.offset(last - fault_at)}"
+    return f"{kind} {name} answered {numbers.plural(answers, 'request')} before the fault and none {when}"
+
+
+def _told(events: Sequence[Event], fault_at: float, until: float) -> Iterable[str]:
+    """Other observations: the database's writer moved, names resolve elsewhere, replicas went missing."""
+    later = [event for event in events if fault_at < event.at <= until]
+    for event in later:
+        when = numbers.offset(event.at - fault_at)
+        if event.kind == "dns" and event.fields.get("before"):
+            yield f"the service's name moved from {_list(event, 'before')} to {_list(event, 'after')} at {when}"
+    known = [
+        str(event.fields.get("region", ""))
+        for event in events
+        if event.kind == "writer" and event.at <= fault_at and event.fields.get("region")
+    ]
+    for event in later:
+        region = str(event.fields.get("region", ""))
+        if event.kind == "writer" and known and region and region != known[-1]:
+            yield f"the database's writer moved from {known[-1]} to {region} at {numbers.offset(event.at - fault_at)}"
+            known.append(region)
+    ready = [event for event in events if event.kind == "ready"]
+    least = min((_number(event) for event in ready if fault_at < event.at <= until), default=None)
+    usual = max((_number(event) for event in ready if event.at <= fault_at), default=None)
+    if least is not None and usual is not None and least < usual:
+        yield f"ready replicas fell from {usual} to {least}"
+
+
+def _number(event: Event) -> int:
+    value = event.fields.get("ready")
+    return value if isinstance(value, int) else 0
+
+
+def _list(event: Event, name: str) -> str:
+    value = event.fields.get(name)
+    return ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)

@@ -1,0 +1,199 @@
+"""The folder that one drill leaves on disk: made at its start, appended to while it runs, readable at every moment.
+
+``<root>/<experiment>/<UTC start>/``; journals/README.md describes every file in it. JSON files are replaced whole
+(written beside, flushed to disk, renamed); JSON-lines files only grow, so the worst that a killed writer leaves is
+one cut-off last line, which readers skip and count.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from blackstart.clock import iso
+from blackstart.errors import JournalUnreadable
+
+FORMAT = 1
+DRILL = "drill.json"
+OBSERVER = "observer.json"
+CHANGES = "changes.jsonl"
+EVENTS = "events.jsonl"
+TOOLKIT = "journal.json"
+VERDICT = "verdict.json"
+REPORT = "report.html"
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Drill:
+    """``drill.json``: what was known at the start.
+
+    ``experiment`` is the file's stem, ``file`` its path as given, ``sha256`` of its bytes. ``origin_monotonic`` is
+    the zero of all times "since origin". ``fault`` says in a few words what is lost: "loss of region us-east-1".
+    ``service``, ``observing`` and ``objectives`` are the effective settings, as JSON.
+    """
+
+    drill: str
+    experiment: str
+    title: str
+    file: str
+    started: datetime
+    origin_monotonic: float
+    environment: str
+    fault: str
+    service: Mapping[str, Json] = field(default_factory=dict)
+    observing: Mapping[str, Json] = field(default_factory=dict)
+    objectives: Mapping[str, Json] = field(default_factory=dict)
+    seed: int | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    sha256: str = ""
+
+    def to_json(self) -> dict[str, Json]:
+        return {"format": FORMAT, **asdict(self), "started": iso(self.started)}
+
+    def at(self, seconds: float) -> datetime:
+        """The wall time of ``seconds`` since the origin."""
+        return self.started + timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What a folder holds, parsed but not interpreted. Samples and ledger are read by the observer's own readers.
+
+    ``toolkit`` is Chaos Toolkit's journal, ``verdict`` the last verdict written; None where the file is missing or
+    cut off. ``damaged`` names files that hold lines or text that could not be read.
+    """
+
+    folder: Path
+    drill: Drill
+    observer: Mapping[str, Json] | None
+    changes: tuple[Mapping[str, Json], ...]
+    events: tuple[Mapping[str, Json], ...]
+    toolkit: Mapping[str, Json] | None
+    verdict: Mapping[str, Json] | None
+    damaged: tuple[str, ...] = ()
+
+
+def create(root: Path, drill: Drill) -> Path:
+    """Make the folder of a new drill under ``root`` and write ``drill.json``; returns the folder.
+
+    Two drills of one experiment that start in the same second get different folders (``…Z-2``).
+    """
+    parent = root / drill.experiment
+    parent.mkdir(parents=True, exist_ok=True)
+    stamp = drill.started.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    attempt = 1
+    while True:
+        folder = parent / (stamp if attempt == 1 else f"{stamp}-{attempt}")
+        try:
+            folder.mkdir()
+            break
+        except FileExistsError:
+            attempt += 1
+    write_json(folder / DRILL, drill.to_json())
+    return folder
+
+
+def append(folder: Path, name: str, record: Mapping[str, Json]) -> None:
+    """Add one line to the JSON-lines file ``name``, after closing a line that a killed writer left open."""
+    line = json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+    handle = os.open(folder / name, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        size = os.fstat(handle).st_size
+        if size and os.pread(handle, 1, size - 1) != b"\n":
+            line = "\n" + line
+        os.write(handle, line.encode("utf-8"))
+    finally:
+        os.close(handle)
+
+
+def write_json(path: Path, data: Mapping[str, Json]) -> None:
+    """Replace ``path`` as a whole: a reader sees the old text or the new one, never half of it."""
+    write_text(path, json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Like write_json, for any text."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+
+
+def read(folder: Path) -> Journal:
+    """Read everything but samples and ledger. JournalUnreadable only if drill.json does not say what was run."""
+    damaged: list[str] = []
+    return Journal(
+        folder=folder,
+        drill=read_drill(folder),
+        observer=_read_json(folder / OBSERVER, damaged),
+        changes=_read_lines(folder / CHANGES, damaged),
+        events=_read_lines(folder / EVENTS, damaged),
+        toolkit=_read_json(folder / TOOLKIT, damaged),
+        verdict=_read_json(folder / VERDICT, damaged),
+        damaged=tuple(damaged),
+    )
+
+
+def read_drill(folder: Path) -> Drill:
+    """``drill.json`` alone; JournalUnreadable if it is missing, not JSON, or lacks what every drill has."""
+    try:
+        data = json.loads((folder / DRILL).read_text(encoding="utf-8"))
+        if data.get("format") != FORMAT:
+            raise JournalUnreadable(str(folder), DRILL, f"format {data.get('format')!r}, this version reads {FORMAT}")
+        known = {name: data[name] for name in Drill.__dataclass_fields__ if name in data}
+        known["started"] = datetime.fromisoformat(known["started"])
+        return Drill(**known)
+    except FileNotFoundError as error:
+        raise JournalUnreadable(str(folder), DRILL, "no such file, so this is not the journal of a drill") from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise JournalUnreadable(str(folder), DRILL, f"cannot be read ({error})") from error
+
+
+def _read_json(path: Path, damaged: list[str]) -> Mapping[str, Json] | None:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        damaged.append(f"{path.name}: {error}")
+        return None
+    if not isinstance(data, dict):
+        damaged.append(f"{path.name}: not an object")
+        return None
+    return data
+
+
+def _read_lines(path: Path, damaged: list[str]) -> tuple[Mapping[str, Json], ...]:
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        damaged.append(f"{path.name}: {error}")
+        return ()
+    records: list[Mapping[str, Json]] = []
+    bad = 0
+    for line in text.split(b"\n"):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError:
+            bad += 1
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+        else:
+            bad += 1
+    if bad:
+        damaged.append(f"{path.name}: {bad} unreadable line{'s' if bad > 1 else ''}")
+    return tuple(records)

@@ -1,0 +1,168 @@
+"""Everything a verdict and a report need to know about one drill, read from its folder into one frozen value.
+
+A journal of a killed drill measures as far as it goes; what it cannot say is None, with the reason beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from blackstart.errors import JournalUnreadable, NotMeasured
+from blackstart.journals import folder as folders
+from blackstart.journals import toolkit
+from blackstart.journals.data import Data, accounted
+from blackstart.journals.folder import Drill, Journal
+from blackstart.journals.story import ChangeStory, stories
+from blackstart.journals.users import Users, watched
+from blackstart.observer import ledger, samples
+from blackstart.observer.events import Event
+from blackstart.settings import Objectives, Observing, Service
+
+Json = Any
+Table = TypeVar("Table", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One drill. All times in seconds since its origin.
+
+    ``fault_at`` is just before the first change was applied, ``undo_at`` when putting back began; None if that never
+    happened. ``users`` is None where ``no_users`` says why. ``damaged`` names what could not be read.
+    """
+
+    folder: Path
+    drill: Drill
+    service: Service
+    observing: Observing
+    objectives: Objectives
+    cut_off: bool
+    toolkit: toolkit.ToolkitRun
+    changes: tuple[ChangeStory, ...]
+    events: tuple[Event, ...]
+    fault_at: float | None
+    undo_at: float | None
+    users: Users | None
+    no_users: str
+    data: Data
+    damaged: tuple[str, ...] = ()
+
+    @property
+    def leftovers(self) -> tuple[ChangeStory, ...]:
+        """Changes that are not proven to be undone."""
+        return tuple(change for change in self.changes if change.left)
+
+    @property
+    def undone_at(self) -> float | None:
+        """When the last change was undone; None while one is not."""
+        undone = [change.undone if change.undone is not None else change.verified for change in self.changes]
+        known = [at for at in undone if at is not None]
+        return max(known) if known and len(known) == len(undone) else None
+
+    def wall(self, at: float) -> datetime:
+        """The moment ``at`` as wall time."""
+        return self.drill.at(at)
+
+
+def measure(folder: Path, cut_off: bool | None = None) -> Measured:
+    """Read ``folder``. ``cut_off`` None: as its verdict.json says (true when there is none).
+
+    JournalUnreadable only when drill.json does not say what was run, and with what settings.
+    """
+    journal = folders.read(folder)
+    drill = journal.drill
+    if cut_off is None:
+        cut_off = journal.verdict is None or bool(journal.verdict.get("cut_off", True))
+    damaged = list(journal.damaged)
+    events = read_events(journal, damaged)
+    changes = stories(journal.changes, drill.origin_monotonic)
+    fault_at = min((change.began for change in changes if change.began is not None), default=None)
+    undo_at = _undo_at(changes, events, fault_at)
+    observing = _table(folder, "observing", Observing, drill.observing)
+    see = partial(watched, events=events, fault_at=fault_at, undo_at=undo_at, observing=observing)
+    users, no_users = _users(folder, see, damaged)
+    return Measured(
+        folder=folder,
+        drill=drill,
+        service=_table(folder, "service", Service, drill.service),
+        observing=observing,
+        objectives=_table(folder, "objectives", Objectives, drill.objectives),
+        cut_off=cut_off,
+        toolkit=toolkit.read(journal.toolkit),
+        changes=changes,
+        events=events,
+        fault_at=fault_at,
+        undo_at=undo_at,
+        users=users,
+        no_users=no_users,
+        data=_data(folder, fault_at, users.recovered_at if users else None, damaged),
+        damaged=tuple(damaged),
+    )
+
+
+def _table(folder: Path, name: str, table: type[Table], data: Mapping[str, Json]) -> Table:
+    try:
+        return table.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join([name, *(str(part) for part in first["loc"])])
+        raise JournalUnreadable(str(folder), folders.DRILL, f"{where}: {first['msg']}") from error
+
+
+def read_events(journal: Journal, damaged: list[str]) -> tuple[Event, ...]:
+    """Lines that lack a time, a kind, or what their kind needs, are counted as damage."""
+    events: list[Event] = []
+    bad = 0
+    for line in journal.events:
+        at, kind = line.get("at"), line.get("kind")
+        if isinstance(at, int | float) and isinstance(kind, str) and _whole(kind, line):
+            events.append(Event(float(at), kind, {k: v for k, v in line.items() if k not in ("at", "kind")}))
+        else:
+            bad += 1
+    if bad:
+        damaged.append(f"{folders.EVENTS}: {bad} lines that are no events")
+    return tuple(sorted(events, key=lambda event: event.at))
+
+
+def _whole(kind: str, line: Mapping[str, Json]) -> bool:
+    if kind == "dns":
+        last_old = line.get("last_old")
+        lists = isinstance(line.get("before"), list) and isinstance(line.get("after"), list)
+        times = all(isinstance(line.get(name), int | float) for name in ("first_new", "ttl"))
+        return lists and times and "last_old" in line and (last_old is None or isinstance(last_old, int | float))
+    if kind == "ready" and "reason" not in line:
+        return all(isinstance(line.get(name), int) for name in ("ready", "desired"))
+    return True
+
+
+def _undo_at(changes: tuple[ChangeStory, ...], events: tuple[Event, ...], fault_at: float | None) -> float | None:
+    """When putting back began: the drill's own word for it, else the first change that was undone."""
+    if fault_at is None:
+        return None
+    said = [e.at for e in events if e.kind == "phase" and e.fields.get("name") == "undo" and e.at >= fault_at]
+    seen = [change.undone for change in changes if change.undone is not None and change.made]
+    return min([*said, *seen], default=None)
+
+
+def _users(folder: Path, see: Callable[[samples.Samples], Users], damaged: list[str]) -> tuple[Users | None, str]:
+    try:
+        return see(samples.read(folder)), ""
+    except NotMeasured as error:
+        return None, error.why
+    except JournalUnreadable as error:
+        damaged.append(f"{error.file}: {error.problem}")
+        return None, f"the samples cannot be read ({error.file}: {error.problem})"
+
+
+def _data(folder: Path, fault_at: float | None, recovered_at: float | None, damaged: list[str]) -> Data:
+    try:
+        return accounted(ledger.read(folder), ledger.read_found(folder), fault_at, recovered_at)
+    except JournalUnreadable as error:
+        damaged.append(f"{error.file}: {error.problem}")
+        return Data(gap=f"the ledger cannot be read ({error.file}: {error.problem})")

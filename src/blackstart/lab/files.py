@@ -1,0 +1,113 @@
+"""Files that a lab writes for its users: a kubeconfig, and a ``blackstart.toml`` for drills in it. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from blackstart.lab.builds import dsn
+from blackstart.lab.manifests import OPT_IN
+from blackstart.lab.parts import Address
+from blackstart.lab.status import KUBECONFIG, Endpoints, RegionEndpoints
+from blackstart.lab.topology import (
+    ACCOUNT,
+    EDGE_HOST,
+    NAMESPACE,
+    PLATFORM,
+    SERVICE,
+    SERVICE_HOST,
+    RegionParts,
+    Topology,
+    url,
+)
+
+
+def kubeconfig(regions: tuple[RegionParts, ...]) -> str:
+    """One context for each region's cluster, of the cluster's name; the first one is current."""
+    named = [(parts.cluster, url(parts.kube)) for parts in regions]
+    config: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": named[0][0],
+        "clusters": [{"name": name, "cluster": {"server": server}} for name, server in named],
+        "users": [{"name": "lab", "user": {}}],
+        "contexts": [
+            {"name": name, "context": {"cluster": name, "user": "lab", "namespace": NAMESPACE}} for name, _ in named
+        ],
+    }
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+def endpoints(laid: Topology, folder: Path) -> Endpoints:
+    """How to reach the lab in ``folder``."""
+    return Endpoints(
+        admin=url(laid.admin),
+        dns=_at(laid.dns),
+        service=SERVICE_HOST,
+        edge=EDGE_HOST,
+        port=laid.home.gateway[1],
+        aws=url(laid.aws),
+        aws_admin=url(laid.aws_admin),
+        links_admin=url(laid.links_admin),
+        automation=url(laid.automation),
+        regions={
+            parts.region: RegionEndpoints(
+                gateway=_at(parts.gateway),
+                kubeconfig=str(folder / KUBECONFIG),
+                context=parts.cluster,
+                kubernetes=url(parts.kube),
+                postgres=_at(parts.postgres.address),
+                database=dsn(parts.postgres.address),
+                redis=_at(parts.caches[0].address),
+            )
+            for parts in laid.regions()
+        },
+    )
+
+
+def _at(address: Address) -> str:
+    return f"{address[0]}:{address[1]}"
+
+
+def settings(laid: Topology, folder: Path) -> str:
+    """``blackstart.toml``: the whole lab is in scope, and the evidence is looked for in its standby region."""
+    home, standby = laid.home, laid.standby
+    tables: dict[str, dict[str, Any]] = {
+        "": {"undo_log": f"sqlite://{folder / 'undo.sqlite'}"},
+        "scope": {
+            "environment": "lab",
+            "accounts": [ACCOUNT],
+            "regions": [parts.region for parts in laid.regions()],
+            "clusters": [parts.cluster for parts in laid.regions()],
+            "namespaces": [NAMESPACE],
+            "required_tag": next(iter(OPT_IN)),
+            "whole_region": True,
+        },
+        "service": {
+            "name": SERVICE,
+            "host": SERVICE_HOST,
+            "port": home.gateway[1],
+            "dns": _at(laid.dns),
+            "home_region": home.region,
+            "standby_region": standby.region,
+        },
+        "evidence": {
+            "aws_region": standby.region,
+            "global_cluster": PLATFORM,
+            "kube_context": standby.cluster,
+            "namespace": NAMESPACE,
+            "deployment": SERVICE,
+            "event_object": SERVICE,
+        },
+    }
+    return "\n".join(_table(name, values) for name, values in tables.items())
+
+
+def _table(name: str, values: Mapping[str, Any]) -> str:
+    head = f"[{name}]\n" if name else ""
+    # JSON's strings, numbers, booleans and arrays of strings are TOML's
+    return head + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())

@@ -1,0 +1,77 @@
+"""The Envoys: one gateway a region, in front of its pods, and one edge in front of both."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import dns.asyncquery
+import dns.exception
+import dns.message
+import dns.rdatatype
+
+from blackstart.lab import binaries, envoy
+from blackstart.lab.base import Base
+from blackstart.lab.catalog import Catalog, Entry
+from blackstart.lab.kubelet import Endpoints
+from blackstart.lab.parts import Address
+from blackstart.lab.topology import SERVICE_HOST, Topology, url
+from blackstart.lab.waiting import until_healthy
+
+READY_PATH, ASK_SECONDS = "/ready", 1.0
+
+
+class Gateways:
+    """Starts the Envoys, and tells the gateways where the pods are."""
+
+    def __init__(self, laid: Topology, base: Base, catalog: Catalog) -> None:
+        self._laid = laid
+        self._base = base
+        self._routed: dict[str, Endpoints] = {}
+        for parts in laid.regions():
+            catalog.add(f"gateway-{parts.region}", Entry("envoy", parts.gateway, parts.region))
+        catalog.add("edge", Entry("envoy", laid.edge))
+
+    async def start(self) -> None:
+        """All of them, ready to take connections."""
+        laid = self._laid
+        async with asyncio.TaskGroup() as group:
+            for parts in laid.regions():
+                name = f"gateway-{parts.region}"
+                config = envoy.gateway(
+                    self._folder(name), name=name, listen=parts.gateway_listener, admin=parts.gateway_admin
+                )
+                group.create_task(self._run(name, config, parts.gateway_admin))
+            config = envoy.edge(
+                self._folder("edge"),
+                name="edge",
+                listen=laid.edge,
+                admin=laid.edge_admin,
+                origin=(SERVICE_HOST, laid.home.gateway[1]),
+                resolver=laid.dns,
+            )
+            group.create_task(self._run("edge", config, laid.edge_admin))
+
+    async def _run(self, name: str, config: Path, admin: Address) -> None:
+        base = self._base
+        started = base.processes(name, envoy.command(binaries.envoy(), config), cwd=config.parent)
+        await until_healthy(base.session, url(admin) + READY_PATH, started, base.processes.log(name), base.clock)
+
+    def _folder(self, name: str) -> Path:
+        return self._base.folder / name
+
+    def route(self, region: str, endpoints: Endpoints) -> None:
+        """The pods of ``region`` are at ``endpoints`` from now on."""
+        if self._routed.get(region) != endpoints:
+            envoy.write_endpoints(self._folder(f"gateway-{region}"), endpoints)
+            self._routed[region] = endpoints
+
+    async def resolved(self, address: str) -> bool:
+        """Whether the service's name leads to ``address`` now."""
+        question = dns.message.make_query(SERVICE_HOST, dns.rdatatype.A)
+        host, port = self._laid.dns
+        try:
+            answer = await dns.asyncquery.udp(question, host, timeout=ASK_SECONDS, port=port)
+        except (dns.exception.DNSException, OSError):
+            return False
+        return any(str(record) == address for found in answer.answer for record in found)

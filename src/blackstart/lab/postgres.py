@@ -1,0 +1,283 @@
+"""One PostgreSQL server: the lab's stand-in for an Aurora cluster in one region.
+
+Replication streams over whatever address a standby is told to follow, so a delayed link makes the lag real.
+A server that was killed keeps its data; to come back as a standby it has to ``rejoin`` the new primary, which takes
+back what it alone had committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from blackstart.errors import LabError
+from blackstart.lab import postgres_files as files
+from blackstart.lab.binaries import postgres_version
+from blackstart.lab.parts import Account, Address, Process, Spawn
+
+START_SECONDS = 30.0
+TOOL_SECONDS = 60.0
+PROMOTE_SECONDS = 30
+POLL_SECONDS = 0.01
+
+# The status reads "streaming" before there is a connection; until the first message both times are that of the start.
+STREAMING = """
+    SELECT EXISTS (SELECT FROM pg_stat_wal_receiver
+                   WHERE status = 'streaming' AND last_msg_send_time <> last_msg_receipt_time)
+"""
+
+# The process table tells that a program ended, not how: so its output and its exit code are left in files.
+TOOL = '"$@" <"${0%.*}.in" >"$0" 2>&1; echo $? >"${0%.*}.code"'
+
+
+@dataclass(frozen=True)
+class PostgresSpec:
+    """Where one server lives.
+
+    ``folder`` is made for it and holds its data; every folder above must be open to ``account`` (None: run as we do).
+    ``programs`` is a folder of PostgreSQL programs that ``account`` may run.
+    """
+
+    name: str
+    folder: Path
+    address: Address
+    programs: Path
+    account: Account | None = None
+
+
+class Postgres:
+    """A server that can be made, started, promoted, killed, and brought back. Errors are LabError."""
+
+    def __init__(self, spec: PostgresSpec, spawn: Spawn) -> None:
+        self.spec = spec
+        self.process: Process | None = None
+        self._spawn = spawn
+        self._version = postgres_version(spec.programs)
+        self._data = spec.folder / "data"
+        self._config = spec.folder / "postgresql.conf"
+        self._standby_of: Address | None = None
+
+    @property
+    def dsn(self) -> str:
+        """How a client connects to it directly."""
+        return dsn(self.spec.address)
+
+    async def init_primary(self, cache: Path) -> None:
+        """Make the data folder of a new primary, with the database ``shop``, from the template in ``cache``.
+
+        Where there is none yet it is made (about half a second) and kept there.
+        """
+        self._prepare()
+        template = cache / f"postgres-{self._version}"
+        if not template.is_dir():
+            async with files.locked(cache):
+                if not template.is_dir():
+                    await self._make(template)
+                    return
+        await asyncio.to_thread(files.copy, template, self._data, self.spec.account)
+
+    async def init_standby(self, cache: Path) -> None:
+        """Make the data folder of a standby for a primary that is itself new and from the same ``cache``.
+
+        As good as a base backup and quicker: both begin as the same copy, and the standby streams all that follows.
+        """
+        await self.init_primary(cache)
+
+    async def base_backup(self, source: Address) -> None:
+        """Make the data folder of a standby by copying the running server at ``source``, whatever was here before."""
+        self.kill()
+        self._prepare()
+        shutil.rmtree(self._data, ignore_errors=True)
+        origin = files.conninfo(source)
+        await self._tool(
+            "pg_basebackup", "-D", str(self._data), "-d", origin, "-c", "fast", "-X", "stream", "--no-sync"
+        )
+
+    async def start(self, standby_of: Address | None = None, synchronous: bool = False) -> None:
+        """Start as a standby of the server at ``standby_of``, or as a primary; returns when it answers queries.
+
+        With ``synchronous``, a primary acknowledges no commit before its standby has it.
+        """
+        if self.process is not None and self.process.alive():
+            raise LabError(f"start {self.spec.name}", "it is running already", "kill it first")
+        self._standby_of = standby_of
+        self._configure(synchronous)
+        signal_file = self._data / "standby.signal"
+        signal_file.unlink(missing_ok=True)
+        if standby_of is not None:
+            signal_file.touch()
+            files.give(signal_file, self.spec.account)
+        argv = [str(self.spec.programs / "postgres"), "-D", str(self._data), "-c", f"config_file={self._config}"]
+        self.process = self._start(self.spec.name, argv)
+        await self._until(self._answers, "start", START_SECONDS)
+
+    async def set_synchronous(self, synchronous: bool) -> None:
+        """Change how a running primary acknowledges commits from now on."""
+        self._configure(synchronous)
+        await self._query("SELECT pg_reload_conf()")
+
+    async def promote(self) -> None:
+        """Make a standby the primary: it stops following, finishes what it received, and takes writes."""
+        if await self.is_writer():
+            return
+        done = await self._query(f"SELECT pg_promote(true, {PROMOTE_SECONDS})")
+        if not done:
+            raise LabError(f"promote {self.spec.name}", f"it still follows after {PROMOTE_SECONDS} s", self._advice())
+        self._standby_of = None
+
+    async def rewind(self, source: Address) -> None:
+        """Kill this server and take back what it has that the primary at ``source`` never got.
+
+        ``source`` must be a direct address: the whole difference is read from there.
+        """
+        self.kill()
+        # the source tells its new timeline by its last checkpoint, so there must be one since its promotion
+        await _ask(source, "CHECKPOINT", f"rewind {self.spec.name}")
+        origin = files.conninfo(source, f"dbname={files.DATABASE}")
+        target = ("--target-pgdata", str(self._data), "--config-file", str(self._config))
+        await self._tool("pg_rewind", *target, "--source-server", origin, "--no-sync")
+
+    async def rejoin(self, source: Address, via: Address | None = None) -> None:
+        """Come back as a standby of the primary at ``source``, following it over ``via`` (a link) if given.
+
+        Rewinds, and copies everything anew only where that cannot be done.
+        """
+        try:
+            await self.rewind(source)
+        except LabError:
+            await self.base_backup(source)
+        await self.start(via or source)
+
+    def kill(self) -> None:
+        """SIGKILL everything of this server. Its data stays, as it was at that moment."""
+        if self.process is None:
+            return
+        self.process.kill()
+        self.process = None
+        files.release_memory(self._data)
+
+    async def is_writer(self) -> bool:
+        """Whether it runs and takes writes."""
+        return await self._tells("SELECT NOT pg_is_in_recovery()")
+
+    async def is_streaming(self) -> bool:
+        """Whether it runs and has heard from a primary over the connection that it follows by right now."""
+        return await self._tells(STREAMING)
+
+    async def wait_streaming(self, seconds: float = START_SECONDS) -> None:
+        """Return when it follows its primary; LabError after ``seconds``."""
+        await self._until(self.is_streaming, "see a primary followed by", seconds)
+
+    async def _make(self, template: Path) -> None:
+        """Make our data folder from nothing, and keep a copy of it."""
+        await self._tool("initdb", *files.INITDB, "--pgdata", str(self._data))
+        single = ("--single", "-F", "-c", "exit_on_error=on", "-c", "log_checkpoints=off")
+        await self._tool("postgres", *single, "-D", str(self._data), "template1", given=files.SCHEMA)
+        await asyncio.to_thread(files.keep, self._data, template)
+
+    def _prepare(self) -> None:
+        self.spec.folder.mkdir(parents=True, exist_ok=True)
+        self.spec.folder.chmod(0o700)
+        files.give(self.spec.folder, self.spec.account)
+
+    def _configure(self, synchronous: bool) -> None:
+        access = self.spec.folder / "pg_hba.conf"
+        text = files.settings(
+            data=self._data,
+            access=access,
+            address=self.spec.address,
+            version=self._version,
+            standby_of=self._standby_of,
+            synchronous=synchronous,
+        )
+        for path, content in ((access, files.ACCESS), (self._config, text)):
+            path.write_text(content, encoding="utf-8")
+            files.give(path, self.spec.account)
+
+    def _start(self, name: str, argv: list[str]) -> Process:
+        user = self.spec.account.uid if self.spec.account else None
+        return self._spawn(name, argv, cwd=self.spec.folder, user=user)
+
+    async def _tool(self, program: str, *arguments: str, given: str = "") -> str:
+        """Run one of PostgreSQL's programs to its end, with ``given`` as its input; its output."""
+        stem = self.spec.folder / program
+        code, output = stem.with_suffix(".code"), stem.with_suffix(".out")
+        code.unlink(missing_ok=True)
+        stem.with_suffix(".in").write_text(given, encoding="utf-8")
+        files.give(stem.with_suffix(".in"), self.spec.account)
+        path = str(self.spec.programs / program)
+        process = self._start(f"{self.spec.name}-{program}", ["/bin/sh", "-c", TOOL, str(output), path, *arguments])
+        try:
+            async with asyncio.timeout(TOOL_SECONDS):
+                await _ended(process)
+        except TimeoutError:
+            raise LabError(f"run {program} for {self.spec.name}", f"no end after {TOOL_SECONDS:.0f} s") from None
+        finally:
+            process.kill()
+        said = output.read_text(encoding="utf-8", errors="replace").strip() if output.exists() else ""
+        if not code.exists() or code.read_text().strip() != "0":
+            raise LabError(f"run {program} for {self.spec.name}", _complaint(said), f"all it said is in {output}")
+        return said
+
+    async def _answers(self) -> bool:
+        return await self._tells("SELECT true")
+
+    async def _tells(self, query: str) -> bool:
+        try:
+            return bool(await self._query(query))
+        except LabError:
+            return False
+
+    async def _query(self, query: str) -> Any:
+        return await _ask(self.spec.address, query, f"ask {self.spec.name}")
+
+    async def _until(self, holds: Callable[[], Awaitable[bool]], wanted: str, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while not await holds():
+                    if self.process is None or not self.process.alive():
+                        raise LabError(f"{wanted} {self.spec.name}", "it has ended", self._advice())
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            raise LabError(f"{wanted} {self.spec.name}", f"not so after {seconds:.0f} s", self._advice()) from None
+
+    def _advice(self) -> str:
+        return f"see the log of {self.spec.name}"
+
+
+def _complaint(said: str) -> str:
+    """The line of a program's output that tells why it failed."""
+    lines = said.splitlines() or ["it was killed"]
+    telling = [line for line in lines if any(word in line for word in ("error:", "ERROR:", "FATAL:", "PANIC:"))]
+    return (telling or lines)[-1].strip()
+
+
+async def _ended(process: Process) -> None:
+    while True:
+        if not process.alive():
+            return
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def dsn(address: Address) -> str:
+    """How the order service connects to a server, or to a link that leads to one, at ``address``."""
+    return f"host={address[0]} port={address[1]} dbname={files.DATABASE} user={files.USER}"
+
+
+async def _ask(address: Address, query: str, wanted: str) -> Any:
+    """The first column of the first row that ``query`` gives, None without rows; LabError if it fails."""
+    try:
+        async with await psycopg.AsyncConnection.connect(
+            files.conninfo(address, f"dbname={files.DATABASE}"), autocommit=True
+        ) as connection:
+            cursor = await connection.execute(query)
+            row = await cursor.fetchone() if cursor.description else None
+    except psycopg.Error as error:
+        raise LabError(wanted, str(error).strip().splitlines()[-1] if str(error) else type(error).__name__) from error
+    return row[0] if row else None

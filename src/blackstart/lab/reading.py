@@ -1,0 +1,78 @@
+"""The state of the AWS API in the lab's own terms."""
+
+from __future__ import annotations
+
+from blackstart.lab.aws import state
+from blackstart.lab.aws.clients import Clients
+from blackstart.lab.aws.plan import NodeGroupPlan, RegionPlan, SeedPlan
+from blackstart.lab.aws.state import Instance
+from blackstart.lab.config import RegionSize
+from blackstart.lab.manifests import NodeFacts
+from blackstart.lab.topology import EDGE, PLATFORM, SERVICE, ZONE, RegionParts, Topology
+
+GONE = ("shutting-down", "terminated")
+
+
+class AwsReader:
+    """Reads through ``clients``, which should reach an endpoint that no fault of ours makes silent."""
+
+    def __init__(self, clients: Clients, plan: SeedPlan) -> None:
+        self._clients = clients
+        self._plan = plan
+
+    def cut_zones(self) -> frozenset[str]:
+        return state.read_cut_zones(self._clients, self._plan)
+
+    def nodes(self) -> dict[str, dict[str, NodeFacts]]:
+        """By region and name; instances that are on their way out are none."""
+        found: dict[str, dict[str, NodeFacts]] = {region.name: {} for region in self._plan.regions}
+        for instance in state.read_instances(self._clients, self._plan):
+            if instance.state not in GONE and instance.node_group:
+                node = facts(instance)
+                found[instance.region][node.name] = node
+        return found
+
+    def writer_region(self) -> str:
+        return state.read_writer_region(self._clients, self._plan)
+
+    def cache_region(self) -> str:
+        return state.read_cache_primary_region(self._clients, self._plan)
+
+
+def facts(instance: Instance) -> NodeFacts:
+    """The node of ``instance``, named by its private address as EKS does. Pure."""
+    domain = "ec2.internal" if instance.region == "us-east-1" else f"{instance.region}.compute.internal"
+    return NodeFacts(
+        name=f"ip-{instance.private_ip.replace('.', '-')}.{domain}",
+        instance=instance.id,
+        region=instance.region,
+        zone=instance.zone,
+        lifecycle=instance.lifecycle,
+        group=instance.node_group,
+        running=instance.state == "running",
+    )
+
+
+def seed_plan(laid: Topology) -> SeedPlan:
+    """What the AWS account of this lab holds. Pure."""
+    return SeedPlan(
+        home=_region(laid.home),
+        standby=_region(laid.standby),
+        gateway_port=laid.home.gateway[1],
+        edge_ip=EDGE,
+        name=PLATFORM,
+        service=SERVICE,
+        dns_zone=ZONE,
+    )
+
+
+def _region(parts: RegionParts) -> RegionPlan:
+    return RegionPlan(parts.region, parts.zones, parts.gateway[0], _groups(parts.size))
+
+
+def _groups(size: RegionSize) -> tuple[NodeGroupPlan, ...]:
+    zones = size.zone_names()
+    return (
+        NodeGroupPlan("on-demand", spot=False, zones=zones, desired=size.on_demand),
+        NodeGroupPlan("spot", spot=True, zones=zones[:2], desired=size.spot),
+    )

@@ -1,0 +1,216 @@
+"""Which parts a lab has, where each of them is, and which links join them. Pure.
+
+Every connection that could be lost with a zone goes through a link, and a link says which zones it crosses: it is
+cut when one of its groups has all its zones cut. Two parts in one zone talk directly, as inside one subnet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from blackstart.lab.config import LabConfig, RegionSize
+from blackstart.lab.parts import Address
+
+LOOPBACK = "127.0.0.1"
+EDGE, HOME_GATEWAY, STANDBY_GATEWAY = "127.0.0.10", "127.0.0.11", "127.0.0.12"
+ACCOUNT = "123456789012"
+SERVICE, ZONE = "orders", "shop.test"
+SERVICE_HOST, EDGE_HOST = f"{SERVICE}.{ZONE}", f"www.{ZONE}"
+NAMESPACE, PLATFORM = "shop", "shop"
+Crosses = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Link:
+    """One way from ``listen`` to ``target``; ``delay_seconds`` in each direction."""
+
+    name: str
+    listen: Address
+    target: Address
+    crosses: Crosses = ()
+    delay_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Store:
+    """One data store server: ``kind`` is ``postgres`` or ``redis``."""
+
+    name: str
+    kind: str
+    region: str
+    zone: str
+    address: Address
+
+
+@dataclass(frozen=True)
+class RegionParts:
+    """The parts of one region. ``database``, ``cache`` and ``aws`` say how a pod reaches them, by the pod's zone.
+
+    ``caches`` starts with the region's primary. ``gateway`` and ``kube`` are what clients are told; Envoy and the API
+    server listen at ``gateway_listener`` and ``kube_listener``, behind links.
+    """
+
+    size: RegionSize
+    gateway: Address
+    gateway_listener: Address
+    gateway_admin: Address
+    kube: Address
+    kube_listener: Address
+    postgres: Store
+    caches: tuple[Store, ...]
+    database: Mapping[str, Address]
+    cache: Mapping[str, Address]
+    aws: Mapping[str, Address]
+
+    @property
+    def region(self) -> str:
+        return self.size.region
+
+    @property
+    def cluster(self) -> str:
+        """Name of the EKS cluster, of its kubeconfig context, and of the RDS and ElastiCache groups."""
+        return f"{PLATFORM}-{self.region}"
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        return self.size.zone_names()
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The whole lab. ``replication`` says how a store of the key's name reaches the one of the value's name."""
+
+    config: LabConfig
+    home: RegionParts
+    standby: RegionParts
+    links: tuple[Link, ...]
+    routes: Mapping[tuple[str, str], Address]
+    admin: Address
+    moto: Address
+    ministack: Address
+    aws: Address
+    aws_admin: Address
+    dns: Address
+    dns_admin: Address
+    links_admin: Address
+    edge: Address
+    edge_admin: Address
+    automation: Address
+    automation_probe: Address
+
+    def regions(self) -> tuple[RegionParts, RegionParts]:
+        """Both regions, home first."""
+        return (self.home, self.standby)
+
+    def region(self, name: str) -> RegionParts:
+        """The parts of region ``name``; KeyError if it is not in this lab."""
+        return {parts.region: parts for parts in self.regions()}[name]
+
+    def stores(self) -> tuple[Store, ...]:
+        return tuple(store for parts in self.regions() for store in (parts.postgres, *parts.caches))
+
+    def route(self, source: Store, to: Store) -> Address:
+        """Where ``source`` connects in order to follow ``to``."""
+        return self.routes[source.name, to.name]
+
+
+def control_plane(region: str) -> str:
+    """The name under which links that lead to a region's Kubernetes API are cut, beside the names of zones."""
+    return f"control-plane:{region}"
+
+
+def url(address: Address) -> str:
+    return f"http://{address[0]}:{address[1]}"
+
+
+def plan(config: LabConfig, admin: Address, take: Callable[[str], int]) -> Topology:
+    """Lay out the lab; ``take(host)`` gives a free port on ``host``."""
+    draft = _Draft(take)
+    aws = draft.at()
+    public = take(LOOPBACK)
+    home = _region(draft, config.home, (HOME_GATEWAY, public), aws)
+    standby = _region(draft, config.standby, (STANDBY_GATEWAY, public), aws)
+    for one, other in ((home, standby), (standby, home)):
+        draft.follow(one.postgres, other.postgres, config.wan_delay_seconds)
+        draft.follow(one.caches[0], other.caches[0], config.wan_delay_seconds)
+    probe = draft.link("probe-home", home.gateway, (home.zones,), config.wan_delay_seconds)
+    return Topology(
+        config=config,
+        home=home,
+        standby=standby,
+        links=tuple(draft.links),
+        routes=draft.routes,
+        admin=admin,
+        moto=draft.at(),
+        ministack=draft.at(),
+        aws=aws,
+        aws_admin=draft.at(),
+        dns=draft.at(),
+        dns_admin=draft.at(),
+        links_admin=draft.at(),
+        edge=(EDGE, public),
+        edge_admin=draft.at(),
+        automation=draft.at(),
+        automation_probe=probe,
+    )
+
+
+class _Draft:
+    """What a plan collects on its way."""
+
+    def __init__(self, take: Callable[[str], int]) -> None:
+        self._take = take
+        self.links: list[Link] = []
+        self.routes: dict[tuple[str, str], Address] = {}
+
+    def at(self) -> Address:
+        """A fresh address."""
+        return (LOOPBACK, self._take(LOOPBACK))
+
+    def link(self, name: str, target: Address, crosses: Crosses, delay_seconds: float = 0.0) -> Address:
+        """A link at a fresh address, which is returned."""
+        listen = self.at()
+        self.links.append(Link(name, listen, target, crosses, delay_seconds))
+        return listen
+
+    def follow(self, source: Store, to: Store, delay_seconds: float = 0.0) -> None:
+        """A link by which ``source`` replicates from ``to``."""
+        crosses = ((source.zone,), (to.zone,)) if source.zone != to.zone else ()
+        address = self.link(f"{source.name}-follows-{to.name}", to.address, crosses, delay_seconds)
+        self.routes[source.name, to.name] = address
+
+    def reach(self, store: Store, zones: tuple[str, ...]) -> dict[str, Address]:
+        """How pods in each of ``zones`` reach ``store``."""
+        return {
+            zone: store.address
+            if zone == store.zone
+            else self.link(f"{zone}-to-{store.name}", store.address, ((zone,), (store.zone,)))
+            for zone in zones
+        }
+
+
+def _region(draft: _Draft, size: RegionSize, gateway: Address, aws: Address) -> RegionParts:
+    region, zones = size.region, size.zone_names()
+    postgres = Store(f"postgres-{region}", "postgres", region, zones[0], draft.at())
+    caches = tuple(
+        Store(f"redis-{region}-{number}", "redis", region, zones[number % len(zones)], draft.at())
+        for number in range(1 + size.cache_replicas)
+    )
+    for replica in caches[1:]:
+        draft.follow(replica, caches[0])
+    gateway_listener, kube_listener = draft.at(), draft.at()
+    draft.links.append(Link(f"gateway-{region}", gateway, gateway_listener, (zones,)))
+    return RegionParts(
+        size=size,
+        gateway=gateway,
+        gateway_listener=gateway_listener,
+        gateway_admin=draft.at(),
+        kube=draft.link(f"kube-{region}", kube_listener, ((control_plane(region),),)),
+        kube_listener=kube_listener,
+        postgres=postgres,
+        caches=caches,
+        database=draft.reach(postgres, zones),
+        cache=draft.reach(caches[0], zones),
+        aws={zone: draft.link(f"{zone}-to-aws", aws, ((zone,),)) for zone in zones},
+    )

@@ -1,0 +1,70 @@
+"""Reads from a Kubernetes API as raw JSON, over one kept connection."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import aiohttp
+from yarl import URL
+
+from blackstart.errors import ServiceUnreachable
+from blackstart.observer import kubeconfig
+
+PAGE = 500
+UNAUTHORIZED = 401
+
+
+class Kube:
+    """An async context manager. ``context`` of the kubeconfig, "" for the current one; ``timeout_seconds`` a call."""
+
+    def __init__(
+        self, context: str = "", environ: Mapping[str, str] = os.environ, timeout_seconds: float = 2.0
+    ) -> None:
+        self._context = context
+        self._environ = environ
+        self._timeout = timeout_seconds
+        self._access: kubeconfig.Access | None = None
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_seconds))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The object at ``path``; ServiceUnreachable when it is not there or the API does not answer."""
+        access = self._access
+        if access is None:
+            access = self._access = await asyncio.to_thread(kubeconfig.access, self._environ, self._context)
+        url = URL(f"{access.server}{path}" + (f"?{urlencode(query)}" if query else ""), encoded=True)
+        try:
+            async with self._session.get(url, headers=access.headers, ssl=access.tls or True) as response:
+                if response.status == UNAUTHORIZED:
+                    self._access = None  # the token ran out: log in again with the next call
+                response.raise_for_status()
+                answer = await response.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            problem = f"did not answer as it should ({error or type(error).__name__})"
+            raise ServiceUnreachable(f"read {path}", access.server, problem) from error
+        if not isinstance(answer, dict):
+            raise ServiceUnreachable(f"read {path}", access.server, "answered with something that is no object")
+        return answer
+
+    async def items(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """All objects of the list at ``path``, page by page; the errors of `get`."""
+        found: list[dict[str, Any]] = []
+        token = ""
+        while True:
+            page = await self.get(path, {**(query or {}), "limit": str(PAGE), **({"continue": token} if token else {})})
+            found.extend(page.get("items") or ())
+            token = str((page.get("metadata") or {}).get("continue") or "")
+            if not token:
+                return found

@@ -1,0 +1,151 @@
+"""The steps of a fail-over, from when each was seen to be done. Pure.
+
+- detect: the platform said that the primary is unhealthy
+- decide: it said that it fails over
+- reroute: the service's name was first given other addresses
+- promote: the database's writer was seen in another region, and the platform said so, if it does
+- scale: the deployment in the standby region first had all the replicas that it was scaled up to
+- warm: the standby region's cache first answered nine of ten reads
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from blackstart.observer.events import Event
+from blackstart.observer.samples import Cache, Kind, Samples
+
+STEPS = ("detect", "decide", "reroute", "promote", "scale", "warm")
+REST = "serve"  # from the last step seen until users were served again
+WARM_SHARE = 0.9
+WARM_READS = 50
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of where the time went; ``began`` and ``ended`` in seconds since the origin.
+
+    ``status``: ``inside`` the recovery time: ``seconds`` of it; ``after``: seen only once users were served again
+    (``ended`` is when, the rest None); ``unseen``: not observed, everything None.
+    """
+
+    name: str
+    began: float | None
+    ended: float | None
+    seconds: float | None
+    status: str
+
+
+def split_steps(
+    fault_at: float, recovered_at: float, seen: Mapping[str, float], error_seconds: float = 0.0
+) -> list[Step]:
+    """Cut the recovery time at the moments in ``seen`` (step → when it was seen done; others are not observed).
+
+    Steps come in the order of time; each begins where the one before ended, the first at the fault; what is left
+    until ``recovered_at`` is a step of its own, `REST`. Edges are whole microseconds from the fault, so that the
+    seconds add up to the recovery time. Then those seen after recovery, then those never seen. A moment before the
+    fault shows nothing; one within the recovery's ± ``error_seconds`` counts as at the recovery, because nobody can
+    tell which was first.
+    """
+    known = {name: at for name in STEPS if (at := seen.get(name)) is not None and at >= fault_at}
+    known = {name: recovered_at if 0 < at - recovered_at <= error_seconds else at for name, at in known.items()}
+    inside = sorted((name for name in known if known[name] <= recovered_at), key=lambda name: known[name])
+    after = sorted((name for name in known if known[name] > recovered_at), key=lambda name: known[name])
+    edges = [(name, _micros(known[name] - fault_at)) for name in inside]
+    edges.append((REST, _micros(recovered_at - fault_at)))
+    rows, began = [], 0
+    for name, ended in edges:
+        rows.append(Step(name, fault_at + began / 1e6, fault_at + ended / 1e6, (ended - began) / 1e6, "inside"))
+        began = ended
+    rows += [Step(name, None, known[name], None, "after") for name in after]
+    rows += [Step(name, None, None, None, "unseen") for name in STEPS if name not in known]
+    return rows
+
+
+def _micros(seconds: float) -> int:
+    return round(seconds * 1e6)
+
+
+def seen(events: Sequence[Event], samples: Samples, fault_at: float, home_region: str) -> dict[str, float]:
+    """When each step was first seen done after ``fault_at``; a step that was not seen is not in it."""
+    found = {
+        "detect": _first(events, fault_at, "detect"),
+        "decide": _first(events, fault_at, "decide"),
+        "reroute": _rerouted(events, fault_at),
+        "promote": _promoted(events, samples, fault_at, home_region),
+        "scale": _scaled(events, fault_at),
+        "warm": _warm(events, samples, fault_at, home_region),
+    }
+    return {name: at for name, at in found.items() if at is not None}
+
+
+def _first(events: Sequence[Event], fault_at: float, kind: str) -> float | None:
+    return min((each.at for each in events if each.kind == kind and each.at >= fault_at), default=None)
+
+
+def _rerouted(events: Sequence[Event], fault_at: float) -> float | None:
+    moments = (
+        float(each.fields["first_new"])
+        for each in events
+        if each.kind == "dns" and each.fields["last_old"] is not None and each.fields["first_new"] >= fault_at
+    )
+    return min(moments, default=None)
+
+
+def _promoted(events: Sequence[Event], samples: Samples, fault_at: float, home_region: str) -> float | None:
+    """When all who tell of it have: the API may name the new writer before it takes writes, so the platform's own
+    word counts as well; but not later than the first write that another region acknowledged."""
+    told = _first([each for each in events if _told(each)], fault_at, "writer")
+    moved = [each for each in events if not _told(each) and each.fields.get("region") != home_region]
+    shown = _first(moved, fault_at, "writer")
+    known = [at for at in (told, shown) if at is not None]
+    return min(max(known), _written_elsewhere(samples, fault_at, home_region)) if known else None
+
+
+def _written_elsewhere(samples: Samples, fault_at: float, home_region: str) -> float:
+    moments = (
+        row.ended
+        for row in samples.rows
+        if row.ok and row.kind is Kind.WRITE and row.intended >= fault_at and row.region not in {"", home_region}
+    )
+    return min(moments, default=float("inf"))
+
+
+def _scaled(events: Sequence[Event], fault_at: float) -> float | None:
+    """All replicas ready, once more are wanted than before the fault; or the platform says so."""
+    before = [each for each in events if each.kind == "ready" and "desired" in each.fields and each.at < fault_at]
+    usual = max(before, key=lambda each: each.at).fields["desired"] if before else 0
+    moments = (
+        each.at
+        for each in events
+        if each.kind == "ready" and each.at >= fault_at and (_told(each) or _grown(each, usual))
+    )
+    return min(moments, default=None)
+
+
+def _told(event: Event) -> bool:
+    return "reason" in event.fields
+
+
+def _grown(event: Event, usual: int) -> bool:
+    ready, desired = event.fields["ready"], event.fields["desired"]
+    return bool(desired > usual and ready >= desired)
+
+
+def _warm(events: Sequence[Event], samples: Samples, fault_at: float, home_region: str) -> float | None:
+    told = _first(events, fault_at, "cache")
+    shown = _hits_enough(samples, fault_at, home_region)
+    return min((at for at in (told, shown) if at is not None), default=None)
+
+
+def _hits_enough(samples: Samples, fault_at: float, home_region: str) -> float | None:
+    """When `WARM_SHARE` of the last `WARM_READS` cached reads in another region were hits."""
+    rows = [row for row in samples.rows if row.intended >= fault_at and row.region and row.region != home_region]
+    last: deque[bool] = deque(maxlen=WARM_READS)
+    for row in sorted((row for row in rows if row.ok and row.cache is not Cache.NONE), key=lambda row: row.ended):
+        last.append(row.cache is Cache.HIT)
+        if len(last) == WARM_READS and sum(last) >= WARM_SHARE * WARM_READS:
+            return row.ended
+    return None

@@ -1,0 +1,43 @@
+"""What happened during a drill, a line each, for people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from blackstart.journals.story import ChangeStory
+from blackstart.observer.events import Event
+
+
+def described(events: Sequence[Event], changes: Sequence[ChangeStory]) -> list[tuple[float, str]]:
+    """(seconds since origin, words) of every event and every transition of a change, in the order of time."""
+    told = [(event.at, words(event)) for event in events]
+    return sorted([*told, *(line for change in changes for line in _transitions(change))])
+
+
+def words(event: Event) -> str:
+    """One event in plain words; kinds that are not known are shown as they are."""
+    told: Mapping[str, Any] = event.fields
+    if "reason" in told:
+        return f"{event.kind}: {told['reason']} {told.get('message', '')}".rstrip()
+    if event.kind == "dns":
+        return f"{told.get('name', 'the name')} resolves to {', '.join(map(str, told.get('after', ())))}"
+    if event.kind == "writer":
+        return f"database writer in {told.get('region', '?')}"
+    if event.kind == "ready":
+        return f"{told.get('ready', '?')} of {told.get('desired', '?')} replicas ready in the standby region"
+    if event.kind == "phase":
+        return f"phase: {told.get('name', '?')}"
+    rest = told.get("text") or " ".join(f"{key}={value}" for key, value in told.items())
+    return f"{event.kind}: {rest}"
+
+
+def _transitions(change: ChangeStory) -> Iterator[tuple[float, str]]:
+    name = change.summary or change.id
+    moments = (
+        (change.planned, "planned"),
+        (change.applied, "applied"),
+        (change.undone, "undone"),
+        (change.verified, "verified"),
+    )
+    yield from ((at, f"{state}: {name}") for at, state in moments if at is not None)

@@ -1,0 +1,147 @@
+"""A gate over files for the mechanics, and moto's server for what talks to AWS."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+import moto_server
+from file_text import FileText
+
+from blackstart.changes.clients import Clients
+from blackstart.changes.gate import Gate
+from blackstart.changes.log import Drill
+from blackstart.changes.mirror import Mirror
+from blackstart.changes.model import Change, new_id
+from blackstart.changes.owner import here
+from blackstart.changes.reach import Reach, unobserved
+from blackstart.changes.registry import Kinds
+from blackstart.changes.sqlite_log import SqliteLog
+from blackstart.errors import Refused
+from blackstart.scope import Scope, Target
+from blackstart.testing import FakeClock
+
+SCOPE = Scope(environment="test", accounts=("123456789012",), regions=("us-east-1",), required_tag="blackstart")
+
+
+@dataclass
+class Attended:
+    """Stands where the reverter would; a drill may be left alone, too."""
+
+    there: bool = True
+    asked: list = field(default_factory=list)
+
+    def start(self) -> None:
+        pass
+
+    def ensure(self, subject: str) -> None:
+        self.asked.append(subject)
+        if not self.there:
+            raise Refused(subject, "the reverter did not start")
+
+    def release(self) -> None:
+        pass
+
+
+@dataclass
+class Desk:
+    """A folder of files, and a gate for each drill that wants to write on them."""
+
+    folder: Path
+    log: SqliteLog
+    clock: FakeClock
+    passed: list = field(default_factory=list)
+    watch: Attended = field(default_factory=Attended)
+
+    def file(self, name: str, text: str = "old") -> Path:
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def change(self, path: Path, after: str = "new", **more) -> Change:
+        tags = more.pop("tags", {"blackstart": "allowed"})
+        region = more.pop("region", "us-east-1")
+        target = Target("file", str(path), account="123456789012", region=region, zone=more.pop("zone", ""), tags=tags)
+        return Change(new_id(), "test.file", target, {"text": "old"}, {"text": after}, "write", "writing", **more)
+
+    def gate(self, drill: str = "drill-1", scope: Scope = SCOPE, boundary: Callable = unobserved) -> Gate:
+        return Gate(scope, Drill(drill, "a test", here(), "2026-01-01T00:00:00Z", ""), self.reach(boundary), self.watch)
+
+    def reach(self, boundary: Callable = unobserved) -> Reach:
+        def observed(at, changes):
+            self.passed.append(at)
+            boundary(at, changes)
+
+        kinds, clients = Kinds([FileText()]), Clients()
+        return Reach(self.log, kinds, clients, self.clock, Mirror(self.folder, "drill", self.clock), boundary=observed)
+
+    def states(self, drill: str = "drill-1") -> list[str]:
+        return [entry.state.value for entry in self.log.entries(drill)]
+
+
+@pytest.fixture
+def desk(tmp_path):
+    log = SqliteLog(tmp_path / "log" / "undo.sqlite")
+    (tmp_path / "files").mkdir()
+    yield Desk(tmp_path / "files", log, FakeClock())
+    log.close()
+
+
+@pytest.fixture(scope="session")
+def moto_url(tmp_path_factory):
+    with moto_server.running(tmp_path_factory.mktemp("moto")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def kept_clients():
+    """Opening a client takes longer than most tests; they all reach the same moto."""
+    kept = Clients()
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def clients(moto_url, monkeypatch, kept_clients):
+    """Clients of a moto that has forgotten everything."""
+    moto_server.forget(moto_url)
+    for name, value in moto_server.environ(moto_url).items():
+        monkeypatch.setenv(name, value)
+    return kept_clients
+
+
+@pytest.fixture
+def aws_reach(tmp_path, clients):
+    """A reach over all installed kinds, whose waiting takes no time."""
+    log, clock = SqliteLog(tmp_path / "undo.sqlite"), FakeClock()
+    yield Reach(log, Kinds(), clients, clock, Mirror(tmp_path, "drill", clock))
+    log.close()
+
+
+@pytest.fixture
+def aws_gate(aws_reach):
+    scope = SCOPE.model_copy(update={"whole_region": True})
+    return Gate(scope, Drill("drill-1", "a test", here(), "2026-01-01T00:00:00Z", ""), aws_reach, Attended())
+
+
+@pytest.fixture
+def vpc(clients):
+    """A VPC called shop with a subnet in each of three zones, all opted in. Its id."""
+    ec2 = clients.aws("ec2", "us-east-1")
+    opted_in = {"Key": "blackstart", "Value": "allowed"}
+
+    def tags(kind):
+        return [{"ResourceType": kind, "Tags": [opted_in, {"Key": "Name", "Value": "shop"}]}]
+
+    made = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=tags("vpc"))["Vpc"]["VpcId"]
+    for number, zone in enumerate("abc"):
+        ec2.create_subnet(
+            VpcId=made,
+            CidrBlock=f"10.0.{number}.0/24",
+            AvailabilityZone=f"us-east-1{zone}",
+            TagSpecifications=tags("subnet"),
+        )
+    return made

@@ -1,0 +1,145 @@
+"""The primary region is lost: fail-over measured by us and by somebody else, and what happens without one."""
+
+import asyncio
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import dns.exception
+import psycopg
+import pytest
+import world
+from labs import experiment
+from user import order
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+
+
+class Bystander:
+    """A client that knows nothing of ours: every 20 ms it resolves the service's name and posts an order."""
+
+    def __init__(self, lab):
+        self._status = lab.status
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._loop()))
+        self.seen: list[tuple[float, float, bool]] = []
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self._stop.set()
+        self._thread.join()
+
+    async def _loop(self):
+        async with asyncio.TaskGroup() as group:
+            while not self._stop.is_set():
+                group.create_task(self._once())
+                await asyncio.sleep(0.02)
+
+    async def _once(self):
+        sent = time.monotonic()
+        try:
+            ok = (await order(self._status, seconds=2.0)).status == 201
+        except (OSError, dns.exception.DNSException):
+            ok = False
+        self.seen.append((sent, time.monotonic(), ok))
+
+    def served_again(self, since):
+        """When the first order was taken after which, for 5 s, none failed."""
+        hurt = min(sent for sent, _, ok in self.seen if sent > since and not ok)
+        for taken in sorted(ended for sent, ended, ok in self.seen if ok and sent > hurt):
+            if all(ok for sent, _, ok in self.seen if taken <= sent < taken + 5):
+                return taken
+        raise AssertionError("never served again")
+
+
+def began(done):
+    """Monotonic time just before the first change was applied."""
+    return min(line["began"] for line in done.changes if line["state"] == "applied")
+
+
+def ledger(done):
+    """Keys of the writes that were acknowledged, in seconds since the drill's origin."""
+    keys, acked = {}, {}
+    for line in (done.journal / "ledger.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        if "key" in record:
+            keys[record["op"]] = record["key"]
+        elif record["outcome"] == "ok":
+            acked[keys[record["op"]]] = record["at"]
+    return acked
+
+
+def in_database(lab, region):
+    with psycopg.connect(lab.status.endpoints.regions[region].database) as connection:
+        return {key for (key,) in connection.execute("SELECT key FROM orders")}
+
+
+def test_users_move_to_the_standby_region_and_the_numbers_agree_with_others(start_lab):
+    lab = start_lab("region", "wan_delay_seconds = 0.5\n")
+    with Bystander(lab) as bystander:
+        done = lab.run("blackstart", "run", experiment("region-loss"))
+    verdict = done.verdict
+    assert done.code in (0, 1), done.output
+    assert verdict["verdict"] in ("passed", "failed"), verdict["reason"]
+    assert verdict["leftovers"] == []
+
+    lost = set(ledger(done)) - in_database(lab, "us-west-2")
+    assert verdict["lost_writes"] == len(lost) > 0
+    assert 0 < verdict["rpo_seconds"] < 2.0
+
+    theirs = bystander.served_again(began(done)) - began(done)
+    assert verdict["rto_seconds"] == pytest.approx(theirs, abs=0.2)
+
+    steps = [step for step in verdict["rto_steps"] if step["seconds"] is not None]
+    assert sum(step["seconds"] for step in steps) == pytest.approx(verdict["rto_seconds"], abs=0.01)
+    assert {"detect", "decide", "reroute"} <= {step["name"] for step in steps}
+    assert "us-west-2" in (done.journal / "report.html").read_text()
+
+
+def test_with_synchronous_replication_no_acknowledged_write_is_lost(start_lab):
+    lab = start_lab("sync", 'replication = "sync"\nwan_delay_seconds = 0.005\n')
+    done = lab.run("blackstart", "run", experiment("region-loss"))
+    assert done.verdict["lost_writes"] == 0, done.output
+    assert done.verdict["rpo_seconds"] == 0
+    assert done.verdict["leftovers"] == []
+    assert set(ledger(done)) <= in_database(lab, "us-west-2")
+
+
+@pytest.fixture(scope="module")
+def stubborn(start_lab):
+    """A platform that never fails over."""
+    return start_lab("stubborn", "[failover]\nenabled = false\n")
+
+
+def test_a_drill_of_the_region_that_is_killed_leaves_nothing(stubborn):
+    before = world.dump(stubborn.environment())
+    drill = stubborn.start("chaos", "--no-version-check", "run", experiment("region-loss"))
+    deadline = time.monotonic() + 90
+    while True:
+        found = list(stubborn.folder.glob("journals/region-loss/*/changes.jsonl"))
+        if found and '"applied"' in found[0].read_text():
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(drill.pid, signal.SIGKILL)
+    drill.communicate()
+    assert world.settled(stubborn.environment(), before) == before
+    assert stubborn.run("blackstart", "status").output.strip() == "no drill has changes in place"
+
+
+def test_a_platform_that_does_not_fail_over_fails_the_drill_and_is_put_back(stubborn):
+    before = world.dump(stubborn.environment())
+    impatient = stubborn.folder / "impatient.yaml"
+    impatient.write_text(Path(experiment("region-loss")).read_text().replace("limit_seconds: 60", "limit_seconds: 12"))
+    done = stubborn.run("blackstart", "run", str(impatient))
+    assert done.code == 1, done.output
+    assert done.verdict["verdict"] == "failed"
+    assert done.verdict["rto_seconds"] is None
+    assert done.verdict["leftovers"] == []
+    assert world.settled(stubborn.environment(), before) == before

@@ -1,0 +1,220 @@
+"""The experiments that leave the region where it is, and drills that must not begin, all in one lab."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import world
+import yaml
+from labs import BIN, experiment
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
+
+KEYS = {
+    "verdict", "reason", "experiment", "started", "rto_seconds", "rto_error_seconds", "rto_steps", "rpo_seconds",
+    "lost_writes", "unknown_writes", "availability", "longest_outage_seconds", "p95_seconds", "p99_seconds",
+    "leftovers", "objectives",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def before(lab):
+    return world.dump(lab.environment())
+
+
+def nothing_left(lab, before):
+    assert world.settled(lab.environment(), before) == before
+    assert lab.run("blackstart", "status").output.strip() == "no drill has changes in place"
+
+
+def test_killing_pods_by_plain_chaos_run_passes_and_leaves_nothing(lab, before):
+    done = lab.run("chaos", "--no-version-check", "run", experiment("pod-kill"))
+    assert done.code == 0, done.output
+    assert "PASSED" in done.output
+    assert done.verdict["verdict"] == "passed"
+    assert done.verdict["leftovers"] == []
+    assert set(done.verdict) >= KEYS
+    killed = [line for line in done.changes if line["state"] == "applied"]
+    assert len(killed) == 2
+    assert {"journal.json", "report.html", "samples.bin", "ledger.jsonl"} <= set(os.listdir(done.journal))
+    nothing_left(lab, before)
+
+
+def test_losing_a_zone_by_blackstart_run_passes_and_leaves_nothing(lab, before):
+    done = lab.run("blackstart", "run", "--json", experiment("zone-loss"))
+    assert done.code == 0, done.output
+    verdict = done.verdict
+    assert verdict["verdict"] == "passed"
+    assert verdict["lost_writes"] == 0
+    for objective in verdict["objectives"].values():
+        assert objective["met"] is True
+    nothing_left(lab, before)
+
+
+def test_while_a_zone_is_lost_nobody_is_served_by_it(lab, before):
+    drill = lab.start("blackstart", "run", experiment("zone-loss"))
+    deadline = time.monotonic() + 90
+    while "us-east-1b" not in _cut(lab):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    done = lab.end(drill)
+    assert done.code == 0, done.output
+    assert _cut(lab) == []
+    nothing_left(lab, before)
+
+
+def _cut(lab) -> list[str]:
+    guards = world.dump(lab.environment())["us-east-1"]["aws"]
+    denying = {
+        acl for acl, (entries, _) in guards["acls"].items() if not any(e["RuleAction"] == "allow" for e in entries)
+    }
+    return ["us-east-1b"] if denying & set(guards["guards"].values()) else []
+
+
+@pytest.mark.parametrize("name", ["pod-kill", "zone-loss"])
+def test_a_drill_killed_in_the_middle_of_its_fault_leaves_nothing_and_a_journal_marked_as_cut_off(lab, before, name):
+    drill = lab.start("chaos", "--no-version-check", "run", experiment(name))
+    journal = _applied(lab, name)
+    os.kill(drill.pid, signal.SIGKILL)
+    drill.communicate()
+    deadline = time.monotonic() + 60
+    while not (_states(journal) and all(states[-1] == "verified" for states in _states(journal).values())):
+        assert time.monotonic() < deadline, _states(journal)
+        time.sleep(0.1)
+    nothing_left(lab, before)
+    deadline = time.monotonic() + 60
+    while not (journal / "report.html").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    verdict = json.loads((journal / "verdict.json").read_text())
+    assert verdict["verdict"] == "inconclusive"
+    assert verdict["cut_off"] is True
+    assert "cut off" in verdict["reason"]
+    _observer_gone(journal)
+
+
+def _applied(lab, name) -> Path:
+    """The journal of the drill that runs, once one of its changes has been applied."""
+    deadline = time.monotonic() + 90
+    while True:
+        for path in lab.folder.glob(f"journals/{name}/*/changes.jsonl"):
+            states = _states(path.parent)
+            if states and any(states_of[-1] == "applied" for states_of in states.values()):
+                return path.parent
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _states(journal: Path) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in (journal / "changes.jsonl").read_text().splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        found.setdefault(record["change"], []).append(record["state"])
+    return found
+
+
+def _observer_gone(journal: Path) -> None:
+    deadline = time.monotonic() + 40
+    while json.loads((journal / "observer.json").read_text()).get("ended") is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_a_drill_without_a_target_is_inconclusive_and_changes_nothing(lab, before):
+    done = lab.run("blackstart", "run", experiment("zone-loss"), BLACKSTART_ZONE="us-east-1z")
+    assert done.code == 2, done.output
+    assert done.verdict["verdict"] == "inconclusive"
+    assert "us-east-1z" in done.verdict["reason"]
+    assert done.changes == []
+    nothing_left(lab, before)
+
+
+def test_a_drill_whose_service_cannot_be_reached_is_inconclusive_and_changes_nothing(lab, before):
+    config = lab.with_settings("nobody", (r"port = \d+", "port = 9"))
+    done = lab.run("blackstart", "run", experiment("zone-loss"), BLACKSTART_CONFIG=config)
+    assert done.code == 2, done.output
+    assert done.verdict["verdict"] == "inconclusive"
+    assert done.changes == []
+    nothing_left(lab, before)
+
+
+def test_a_drill_that_starts_unhealthy_is_inconclusive_and_changes_nothing(lab, before):
+    config = lab.with_settings("slow", (r"\[evidence\]", "[observer]\ntimeout_seconds = 0.001\n\n[evidence]"))
+    done = lab.run("blackstart", "run", experiment("pod-kill"), BLACKSTART_CONFIG=config)
+    assert done.code == 2, done.output
+    assert done.verdict["verdict"] == "inconclusive"
+    assert done.changes == []
+    nothing_left(lab, before)
+
+
+def test_a_target_outside_the_scope_is_refused_and_nothing_changes(lab, before):
+    config = lab.with_settings("elsewhere", (r"regions = \[[^\]]*\]", 'regions = ["eu-west-1"]'))
+    done = lab.run("blackstart", "run", experiment("zone-loss"), BLACKSTART_CONFIG=config)
+    assert done.code == 2, done.output
+    assert "outside the scope" in done.verdict["reason"]
+    assert done.changes == []
+    nothing_left(lab, before)
+
+
+def test_plain_chaos_run_does_not_exit_with_0_without_a_verdict_of_passed(lab):
+    done = lab.run("chaos", "--no-version-check", "run", experiment("zone-loss"), BLACKSTART_ZONE="us-east-1z")
+    assert done.code != 0
+    assert done.verdict["verdict"] == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("titel: x\n", "titel"),
+        ("title: [unclosed", "line"),
+        ("- a\n- list\n", "mapping"),
+    ],
+)
+def test_an_experiment_that_cannot_be_used_is_one_sentence_and_exit_code_2(lab, tmp_path, text, says):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    done = lab.run("blackstart", "run", str(path))
+    assert done.code == 2
+    assert done.journal is None
+    assert says in done.output
+    assert len(done.output.strip().splitlines()) == 1
+
+
+def test_a_missing_experiment_scope_or_lab_configuration_is_one_sentence_and_exit_code_2(lab, tmp_path):
+    missing = str(tmp_path / "missing")
+    wrong = tmp_path / "lab.toml"
+    wrong.write_text("wan_delay = 1\n")
+    for done in (
+        lab.run("blackstart", "run", missing + ".yaml"),
+        lab.run("blackstart", "run", experiment("pod-kill"), BLACKSTART_CONFIG=missing + ".toml"),
+        lab.run("blackstart", "lab", "up", "--config", missing + ".toml"),
+        lab.run("blackstart", "lab", "up", "--config", str(wrong)),
+    ):
+        assert done.code == 2, done.output
+        assert "Traceback" not in done.output
+        assert len(done.output.strip().replace("\n", " ")) > 0
+
+
+def test_ctrl_c_undoes_before_it_ends(lab, before):
+    drill = lab.start("blackstart", "run", experiment("zone-loss"))
+    _applied(lab, "zone-loss")
+    os.killpg(drill.pid, signal.SIGINT)
+    done = lab.end(drill)
+    assert done.code == 2, done.output
+    assert done.verdict["leftovers"] == []
+    assert all(states[-1] == "verified" for states in _states(done.journal).values())
+    nothing_left(lab, before)
+
+
+def test_the_same_file_is_a_valid_experiment_for_the_toolkit_alone(lab):
+    for name in ("pod-kill", "zone-loss", "region-loss"):
+        done = lab.run("chaos", "--no-version-check", "validate", experiment(name))
+        assert done.code == 0, done.output
+        assert yaml.safe_load(Path(experiment(name)).read_text())["method"]
+    assert (BIN / "chaos").exists()
