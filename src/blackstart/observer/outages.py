@@ -106,17 +106,10 @@ def came_back(rows: Sequence[Sample], last: int, quickest: float) -> Edge | None
     if known_up is None:
         return None
     gap = rows[last + 1].sent - rows[last].sent
-    hung = [row.ended for row in _hanging(rows, last) if row.ended <= known_up]
+    # Also of requests before one that was answered late: what hung until a moment tells that nobody answered then.
+    hung = [row.ended for row in rows[: last + 1] if not row.ok and row.ended <= known_up]
     known_down = max(rows[last].sent, min(max(hung, default=rows[last].sent), known_up - gap))
     return Edge(min(known_down, known_up), known_up)
-
-
-def _hanging(rows: Sequence[Sample], last: int) -> list[Sample]:
-    """The run of requests that were not ok and that ends at index ``last``."""
-    first = last
-    while first > 0 and not rows[first - 1].ok:
-        first -= 1
-    return list(rows[first : last + 1])
 
 
 def first_of(one: Edge, other: Edge) -> Edge:
