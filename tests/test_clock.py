@@ -1,11 +1,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
-import pytest
-
 from blackstart.clock import Clock, SystemClock, iso
 from blackstart.testing import FakeClock
-
-pytestmark = pytest.mark.core
 
 
 def test_the_system_clock_tells_wall_time_in_utc():

@@ -1,8 +1,4 @@
-import pytest
-
 from blackstart import errors
-
-pytestmark = pytest.mark.core
 
 
 def test_a_refusal_begins_with_the_same_word_every_time():

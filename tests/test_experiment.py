@@ -9,8 +9,6 @@ from blackstart.errors import ConfigInvalid
 from blackstart.experiment import check, effective, read
 from blackstart.settings import Objectives
 
-pytestmark = pytest.mark.core
-
 FILES = sorted((Path(blackstart.__file__).parent / "experiments").glob("*.yaml"))
 
 

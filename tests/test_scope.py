@@ -3,8 +3,6 @@ from pydantic import ValidationError
 
 from blackstart.scope import Scope, Target, objection
 
-pytestmark = pytest.mark.core
-
 SCOPE = Scope(
     environment="lab",
     accounts=("123456789012",),

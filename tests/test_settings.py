@@ -5,8 +5,6 @@ import pytest
 from blackstart.errors import ConfigInvalid
 from blackstart.settings import current, find, load
 
-pytestmark = pytest.mark.core
-
 GOOD = """
 [scope]
 environment = "lab"

@@ -1,8 +1,4 @@
-import pytest
-
 from blackstart.observer.steps import split_steps
-
-pytestmark = pytest.mark.core
 
 
 def test_a_step_seen_within_the_error_of_the_recovery_counts_as_at_the_recovery():
