@@ -106,10 +106,23 @@ def came_back(rows: Sequence[Sample], last: int, quickest: float) -> Edge | None
     if known_up is None:
         return None
     gap = rows[last + 1].sent - rows[last].sent
-    # Also of requests before one that was answered late: what hung until a moment tells that nobody answered then.
-    hung = [row.ended for row in rows[: last + 1] if not row.ok and row.ended <= known_up]
+    hung = [ended for ended in _unanswered(rows, last) if ended <= known_up]
     known_down = max(rows[last].sent, min(max(hung, default=rows[last].sent), known_up - gap))
     return Edge(min(known_down, known_up), known_up)
+
+
+def _unanswered(rows: Sequence[Sample], last: int) -> list[float]:
+    """Until when requests up to index ``last`` hung while nobody was answered: the service was down until then."""
+    ended: list[float] = []
+    answered = float("inf")
+    for row in (rows[index] for index in range(last, -1, -1)):
+        if not row.ok:
+            ended.append(row.ended)
+        elif row.ended <= rows[last].sent:
+            break  # whatever hung from before this answer until after the last request hung while somebody was answered
+        else:
+            answered = min(answered, row.ended)
+    return [moment for moment in ended if moment <= answered]
 
 
 def first_of(one: Edge, other: Edge) -> Edge:
