@@ -179,7 +179,8 @@ def _percentiles(
 def _steps(fault_at: float, recovery: analysis.Recovery | None, seen: Mapping[str, float]) -> tuple[steps.Step, ...]:
     if recovery is None or recovery.at is None:
         return ()
-    return tuple(steps.split_steps(fault_at, recovery.at, seen, recovery.error_seconds))
+    late = recovery.error_seconds + steps.POLL_SECONDS
+    return tuple(steps.split_steps(fault_at, recovery.at, seen, late))
 
 
 def _recovery(

@@ -19,6 +19,7 @@ from blackstart.observer.samples import Cache, Kind, Samples
 
 STEPS = ("detect", "decide", "reroute", "promote", "scale", "warm")
 REST = "serve"  # from the last step seen until users were served again
+POLL_SECONDS = 0.15  # how often the platform is looked at: what is seen may have happened this much earlier
 WARM_SHARE = 0.9
 WARM_READS = 50
 

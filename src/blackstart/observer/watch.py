@@ -14,9 +14,8 @@ from blackstart.clock import Clock
 from blackstart.errors import BlackstartError, ServiceUnreachable
 from blackstart.observer.events import EventLog
 from blackstart.observer.kube import Kube
+from blackstart.observer.steps import POLL_SECONDS
 from blackstart.settings import Evidence
-
-POLL_SECONDS = 0.15
 
 REASONS = {
     "PrimaryUnhealthy": "detect",
