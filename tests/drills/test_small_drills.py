@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import world
 import yaml
@@ -93,6 +94,28 @@ def test_a_drill_killed_in_the_middle_of_its_fault_leaves_nothing_and_a_journal_
     assert verdict["verdict"] == "inconclusive"
     assert verdict["cut_off"] is True
     assert "cut off" in verdict["reason"]
+    _observer_gone(journal)
+
+
+def test_recover_puts_back_what_a_drill_left_whose_reverter_was_killed_too(lab, before):
+    drill = lab.start("chaos", "--no-version-check", "run", experiment("zone-loss"))
+    journal = _applied(lab, "zone-loss")
+    name = json.loads((journal / "drill.json").read_text())["drill"]
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "revert" in words and name in words:
+            process.kill()
+    os.kill(drill.pid, signal.SIGKILL)
+    drill.communicate()
+    left = lab.run("blackstart", "status")
+    assert name in left.output
+    assert "its process is gone" in left.output
+    assert _cut(lab) == ["us-east-1b"]
+    done = lab.run("blackstart", "recover")
+    assert done.code == 0, done.output
+    nothing_left(lab, before)
+    verdict = json.loads((journal / "verdict.json").read_text())
+    assert (verdict["verdict"], verdict["cut_off"], verdict["leftovers"]) == ("inconclusive", True, [])
     _observer_gone(journal)
 
 
