@@ -35,6 +35,18 @@ def settled(environ: dict[str, str], expected: dict[str, Any], seconds: float = 
     return now
 
 
+def quiet(environ: dict[str, str], nodes: int, seconds: float = 60) -> None:
+    """Return when the home region has ``nodes`` ready nodes and nothing has moved for 3 s."""
+    deadline = time.monotonic() + seconds
+    while True:
+        first = dump(environ)
+        time.sleep(3)
+        ready = [is_ready for _, is_ready in first[REGIONS[0]]["kubernetes"]["nodes"].values()]
+        if first == dump(environ) and ready == [True] * nodes:
+            return
+        assert time.monotonic() < deadline, "the lab does not come to rest"
+
+
 def _client(environ: dict[str, str], service: str, region: str) -> Any:
     return boto3.client(
         service,
