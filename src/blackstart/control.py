@@ -53,7 +53,7 @@ def after_experiment_control(
         return
     measured, verdict = drills.end(drill, dict(state) | {"deviated": toolkit_deviated})
     state["blackstart"] = {"journal": str(drill.journal), "verdict": verdict.word, "reason": verdict.reason}
-    state["deviated"] = verdict.exit_code != 0
+    state["deviated"] = bool(toolkit_deviated) or verdict.exit_code != 0
     if ANNOUNCE_VARIABLE not in os.environ:
         terminal.show(Console(highlight=False), measured, verdict, drill.journal / folder.REPORT)
 

@@ -46,6 +46,11 @@ def processes(lab: Status) -> list[psutil.Process]:
     return [root, *root.children(recursive=True)]
 
 
+def shared_memory() -> set[str]:
+    """Ids of the System V segments of this machine, which the kernel keeps when their process is killed."""
+    return {line.split()[1] for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]}
+
+
 def all_gone(found: list[psutil.Process]) -> bool:
     return not [one for one in found if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
@@ -53,8 +58,10 @@ def all_gone(found: list[psutil.Process]) -> bool:
 @pytest.mark.parametrize("victim", ["the one who started it", "its supervisor"])
 def test_nothing_of_a_lab_survives_sigkill_of(lab: Status, victim: str) -> None:
     name = f"killed-{os.getpid()}"
+    before = shared_memory()
     owner = start(name)
     try:
+        assert len(shared_memory() - before) == 2, "one segment for each PostgreSQL"
         other = status.read(name)
         assert other is not None
         found = processes(other)
@@ -65,6 +72,7 @@ def test_nothing_of_a_lab_survives_sigkill_of(lab: Status, victim: str) -> None:
         asyncio.run(until(lambda: all_gone(found)))
         asyncio.run(until(lambda: not Path(other.folder).exists()))
         asyncio.run(until(lambda: not status.lives(name)))
+        assert shared_memory() <= before
         assert asyncio.run(order(lab, seconds=5)).status == 201, "the other lab goes on"
     finally:
         owner.kill()

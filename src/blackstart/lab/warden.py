@@ -22,6 +22,7 @@ from pathlib import Path
 import psutil
 
 from blackstart.clock import Clock, SystemClock
+from blackstart.lab.postgres_files import release_memory
 
 PASSES = 50
 POLL_SECONDS = 0.01
@@ -123,9 +124,12 @@ def follow(lines: Iterable[str]) -> dict[int, float]:
 
 
 def sweep(registered: Mapping[int, float], folder: Path, clock: Clock) -> None:
-    """Kill everything registered, then remove the folder, as often as it takes."""
+    """Kill everything registered, give back what the kernel would keep, remove the folder; as often as it takes."""
     for _ in range(PASSES):
         left = kill_trees(registered, clock)
+        if not left:
+            for running in folder.glob("*/data/postmaster.pid"):
+                release_memory(running.parent)
         shutil.rmtree(folder, ignore_errors=True)
         if not left and not folder.exists():
             return
