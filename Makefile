@@ -34,7 +34,7 @@ bench: $(VENV)/.dev-installed  ## figures, ours and the peers', from one run
 	$(BIN)/python tests/bench/run.py $(ARGS)
 
 sweep: $(VENV)/.dev-installed  ## kill drills at every boundary of the gate; nothing may be left
-	$(BIN)/python -m pytest tests/crash --sweep $(ARGS)
+	$(BIN)/python tests/crash/sweep.py $(ARGS)
 
 wheel: $(VENV)/.dev-installed  ## build the wheel and test it with the source out of reach
 	$(BIN)/python tests/wheel.py

@@ -4,7 +4,6 @@ import math
 from typing import Any, Dict
 
 from blackstart import drill as drills
-from blackstart.changes.gate import inject
 from blackstart.changes.pods import find_pods, plan_deletion
 from blackstart.errors import ConfigInvalid
 
@@ -30,14 +29,14 @@ def delete_pods(
     at once. Undo waits until their controllers have healed. Gives the ``changes`` that were made.
     """
     subject = f"deleting pods {selector} of {namespace}"
-    drill = drills.of(configuration, subject)
+    drill = drills.opened(configuration, subject)
     if (count > 0) == (share > 0) or not 0 <= share <= 1 or count < 0:
         raise ConfigInvalid("delete_pods", "count", "give either a count of pods or a share between 0 and 1")
-    found = find_pods(drill.gate.reach.clients, context, namespace, selector)
+    found = find_pods(drill.clients, context, namespace, selector)
     candidates = [pod for pod in found.pods if not zone or pod.zone == zone]
     wanted = min(count or math.floor(share * len(candidates)), len(candidates))
     chosen = sorted(drill.random.sample(candidates, wanted), key=lambda pod: pod.name)
     changes = plan_deletion(found, chosen, grace_seconds)
     nothing = f"{len(candidates)} pods match {selector}{' in ' + zone if zone else ''}, {wanted} to delete"
-    inject(changes, drill.gate, subject, duration_seconds=duration_seconds, nothing=nothing)
+    drill.inject(changes, subject, duration_seconds=duration_seconds, nothing=nothing)
     return {"changes": [change.summary for change in changes]}

@@ -3,7 +3,6 @@
 from typing import Any, Dict
 
 from blackstart import drill as drills
-from blackstart.changes.gate import inject
 from blackstart.changes.network import find_vpc
 from blackstart.changes.network_acl import find_acls, plan_black_hole
 from blackstart.changes.region import plan_region_faults
@@ -27,14 +26,13 @@ def lose_region(
     after ``duration_seconds`` if the drill has not. Gives the ``changes`` that were made.
     """
     subject = f"losing region {region}"
-    drill = drills.of(configuration, subject)
-    reach = drill.gate.reach
-    found = find_vpc(reach.clients, region, vpc)
-    changes = plan_black_hole(found, found.zones, find_acls(reach.clients, found))
+    drill = drills.opened(configuration, subject)
+    found = find_vpc(drill.clients, region, vpc)
+    changes = plan_black_hole(found, found.zones, find_acls(drill.clients, found))
     if changes:
         names = [name.strip() for name in also.split(",") if name.strip()]
         last = max(change.step for change in changes)
-        changes += plan_region_faults(reach.kinds, names, region, reach.clients, last + 1)
+        changes += plan_region_faults(drill.kinds, names, region, drill.clients, last + 1)
     nothing = f"{found.id} has no subnets"
-    inject(changes, drill.gate, subject, duration_seconds=duration_seconds, nothing=nothing)
+    drill.inject(changes, subject, duration_seconds=duration_seconds, nothing=nothing, region_drill=True)
     return {"changes": [change.summary for change in changes]}

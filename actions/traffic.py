@@ -3,7 +3,6 @@
 from typing import Any, Dict
 
 from blackstart import drill as drills
-from blackstart.changes.gate import inject
 from blackstart.changes.health_check import find_health_check, plan_inversion
 
 __all__ = ["fail_health_check"]
@@ -21,7 +20,7 @@ def fail_health_check(
     Gives the ``changes`` that were made.
     """
     subject = f"failing health check {health_check}"
-    drill = drills.of(configuration, subject)
-    changes = plan_inversion(find_health_check(drill.gate.reach.clients, health_check))
-    inject(changes, drill.gate, subject, duration_seconds=duration_seconds)
+    drill = drills.opened(configuration, subject)
+    changes = plan_inversion(find_health_check(drill.clients, health_check))
+    drill.inject(changes, subject, duration_seconds=duration_seconds)
     return {"changes": [change.summary for change in changes]}

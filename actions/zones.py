@@ -5,7 +5,6 @@ from typing import Any, Dict
 from blackstart import drill as drills
 from blackstart.changes.auto_scaling_zone import find_groups, plan_zones_away
 from blackstart.changes.clients import Clients
-from blackstart.changes.gate import inject
 from blackstart.changes.instances import find_instances, plan_power_off
 from blackstart.changes.model import Change
 from blackstart.changes.network import Vpc, find_vpc
@@ -31,12 +30,12 @@ def fail_zone(
     after ``duration_seconds`` if the drill has not. Gives the ``changes`` that were made.
     """
     subject = f"failing zone {zone}"
-    drill = drills.of(configuration, subject)
-    clients = drill.gate.reach.clients
+    drill = drills.opened(configuration, subject)
+    clients = drill.clients
     found = find_vpc(clients, zone.rstrip("abcdefghijklmnopqrstuvwxyz"), vpc)
     changes = _planned(by, clients, found, zone)
     nothing = f"{found.id} has nothing in {zone} to take away; its zones are {', '.join(found.zones) or 'none'}"
-    inject(changes, drill.gate, subject, duration_seconds=duration_seconds, nothing=nothing)
+    drill.inject(changes, subject, duration_seconds=duration_seconds, nothing=nothing)
     return {"changes": [change.summary for change in changes]}
 
 

@@ -15,6 +15,13 @@ __all__ = ["ready_nodes", "ready_nodes_by_zone", "ready_pods", "ready_pods_by_zo
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
 TIMEOUT_SECONDS = 10.0
+PERMISSIONS = {
+    "ready_nodes": ("kubernetes:list nodes",),
+    "ready_nodes_by_zone": ("kubernetes:list nodes",),
+    "ready_pods": ("kubernetes:list nodes", "kubernetes:list pods"),
+    "ready_pods_by_zone": ("kubernetes:list nodes", "kubernetes:list pods"),
+}
+"""What each probe needs, in its ``namespace`` of the cluster of its ``context``."""
 
 
 def ready_pods(namespace: str, selector: str = "", context: str = "", zone: str = "") -> int:

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 import pytest
 
-collect_ignore = [] if find_spec("moto") else ["lab", "drills", "crash", "changes"]
+collect_ignore = [] if find_spec("moto") else ["lab", "drills", "crash", "changes", "weather"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

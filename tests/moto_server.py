@@ -10,19 +10,21 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+ONE_CALL_AT_A_TIME = (str(Path(__file__).parent / "moto_process.py"),)
+
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """Its URL; its output goes to ``folder``."""
+def running(folder: Path, arguments: Sequence[str] = ONE_CALL_AT_A_TIME) -> Iterator[str]:
+    """Its URL; its output goes to ``folder``. ``arguments`` of Python, but for the port, which comes last."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, *arguments, str(port)]
     with (folder / "moto.log").open("wb") as output:
         # Its list of machine images takes seconds to load, and again after every reset.
         quick = {**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}

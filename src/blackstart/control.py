@@ -23,23 +23,31 @@ from blackstart.clock import SystemClock
 from blackstart.errors import BlackstartError
 from blackstart.journals import folder
 from blackstart.reports import terminal
-from blackstart.runner import ANNOUNCE_VARIABLE, SOURCE_VARIABLE
-
-SEED_VARIABLE = "BLACKSTART_SEED"
+from blackstart.runner import ANNOUNCE_VARIABLE, PROBLEM_SUFFIX, SOURCE_VARIABLE
 
 
 def before_experiment_control(context: Mapping[str, Any], configuration: MutableMapping[str, Any]) -> None:
     """Open the journal and start reverter and observer. InterruptExecution, with nothing changed, if that fails."""
     try:
-        seed = int(os.environ.get(SEED_VARIABLE) or secrets.randbits(32))
+        seed = int(os.environ.get(drills.SEED_VARIABLE) or secrets.randbits(32))
         source = drills.Source(context, _file(os.environ, sys.argv))
         drill = drills.begin(source, _fault(context, configuration), SystemClock(), seed)
     except (BlackstartError, ValueError) as error:
+        if ANNOUNCE_VARIABLE in os.environ:
+            Path(os.environ[ANNOUNCE_VARIABLE] + PROBLEM_SUFFIX).write_text(str(error), encoding="utf-8")
         raise InterruptExecution(str(error)) from error
     configuration[drills.DRILL_KEY] = drill
     configuration[drills.JOURNAL_KEY] = str(drill.journal)
     if ANNOUNCE_VARIABLE in os.environ:
         Path(os.environ[ANNOUNCE_VARIABLE]).write_text(str(drill.journal.absolute()))
+
+
+def before_activity_control(context: Mapping[str, Any], configuration: Mapping[str, Any]) -> None:
+    """InterruptExecution, once, for a drill that was told to stop; its rollbacks still have to run."""
+    drill = configuration.get(drills.DRILL_KEY)
+    reason = drill.must_end() if isinstance(drill, drills.RunningDrill) else ""
+    if reason:
+        raise InterruptExecution(f"the drill was stopped ({reason}), so it ends here and puts everything back")
 
 
 def after_experiment_control(

@@ -6,22 +6,27 @@ last time, stops both and closes the journal.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
 import random
 import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from blackstart import experiment, settings
-from blackstart.changes.gate import Gate, UndoReport, open_gate, undo
+from blackstart import experiment, interrupts, settings
+from blackstart.changes.clients import Clients
+from blackstart.changes.gate import Gate, UndoReport, inject, open_gate, undo
+from blackstart.changes.model import Change
+from blackstart.changes.registry import Kinds
 from blackstart.clock import Clock
-from blackstart.errors import BlackstartError, Refused
-from blackstart.journals import close, folder
+from blackstart.errors import BlackstartError, JournalUnwritable, Refused, UndoLogUnusable
+from blackstart.journals import close, folder, restoration
 from blackstart.journals.measure import Measured
 from blackstart.journals.verdict import Verdict
 from blackstart.observer import ledger, process, readback
@@ -32,8 +37,38 @@ from blackstart.settings import Settings
 
 JOURNAL_KEY = "blackstart_journal"
 DRILL_KEY = "blackstart_drill"
+SEED_VARIABLE = "BLACKSTART_SEED"
 AFTER_UNDO_SECONDS = 3.0
 PARTS = ("chaostoolkit-blackstart", "chaostoolkit", "chaostoolkit-lib", "boto3", "kubernetes", "aiohttp")
+
+
+@runtime_checkable
+class OpenDrill(Protocol):
+    """What an action is given: the way to look at the world, and the one way to change it.
+
+    A drill that runs, or one that is only planned: then ``clients`` can only read, and ``inject`` only takes down.
+    """
+
+    @property
+    def clients(self) -> Clients: ...
+
+    @property
+    def kinds(self) -> Kinds: ...
+
+    @property
+    def random(self) -> random.Random: ...
+
+    def inject(
+        self,
+        changes: Sequence[Change],
+        subject: str,
+        *,
+        duration_seconds: float | None = None,
+        nothing: str = "",
+        region_drill: bool = False,
+    ) -> None:
+        """As ``changes.gate.inject``."""
+        ...
 
 
 @dataclass
@@ -48,6 +83,44 @@ class RunningDrill:
     random: random.Random
     clock: Clock
     observer: process.ObserverHandle | None = None
+    interrupted: bool = False
+
+    @property
+    def clients(self) -> Clients:
+        return self.gate.reach.clients
+
+    @property
+    def kinds(self) -> Kinds:
+        return self.gate.reach.kinds
+
+    def inject(
+        self,
+        changes: Sequence[Change],
+        subject: str,
+        *,
+        duration_seconds: float | None = None,
+        nothing: str = "",
+        region_drill: bool = False,
+    ) -> None:
+        inject(
+            changes,
+            self.gate,
+            subject,
+            duration_seconds=duration_seconds,
+            nothing=nothing,
+            region_drill=region_drill,
+        )
+
+    def must_end(self) -> str:
+        """Why this drill was told to stop, when that is first known; "" if it was not, and from then on, because what
+        puts it in order must go on. A log that does not answer is the reverter's care."""
+        if self.interrupted:
+            return ""
+        with contextlib.suppress(UndoLogUnusable):
+            reason = self.gate.reach.log.stopping(self.id)
+            self.interrupted = bool(reason)
+            return reason
+        return ""
 
 
 @dataclass(frozen=True)
@@ -69,8 +142,16 @@ class Source:
         return hashlib.sha256(Path(self.file).read_bytes()).hexdigest() if self.file else ""
 
 
+def opened(configuration: Mapping[str, Any] | None, subject: str) -> OpenDrill:
+    """The drill that actions act in; Refused without one, because nothing would be measured or undone."""
+    drill = (configuration or {}).get(DRILL_KEY)
+    if not isinstance(drill, OpenDrill):
+        raise Refused(subject, "no drill is open; add the control blackstart.control to the experiment")
+    return drill
+
+
 def of(configuration: Mapping[str, Any] | None, subject: str) -> RunningDrill:
-    """The drill that the control opened; Refused without one, because nothing would be measured or undone."""
+    """The drill that the control opened, which really runs; Refused without one."""
     drill = (configuration or {}).get(DRILL_KEY)
     if not isinstance(drill, RunningDrill):
         raise Refused(subject, "no drill is open; add the control blackstart.control to the experiment")
@@ -80,7 +161,8 @@ def of(configuration: Mapping[str, Any] | None, subject: str) -> RunningDrill:
 def begin(source: Source, fault: str, clock: Clock, seed: int, environ: Mapping[str, str] = os.environ) -> RunningDrill:
     """Check the experiment and the settings, open the journal, start reverter and observer.
 
-    ``fault`` says in a few words what will be lost. ConfigInvalid or UndoLogUnusable before anything was started;
+    ``fault`` says in a few words what will be lost. ConfigInvalid, UndoLogUnusable, or Refused while the kill switch is
+    on, before anything was started;
     ServiceUnreachable, with the journal closed, if the observer could not start.
     """
     in_force = settings.current(environ)
@@ -88,13 +170,17 @@ def begin(source: Source, fault: str, clock: Clock, seed: int, environ: Mapping[
     record = _record(source, extension, in_force, clock, fault=fault, seed=seed)
     journal = folder.create(Path(in_force.journals).absolute(), record)
     close.open_verdict(journal)
-    gate = open_gate(in_force.scope, record.drill, record.title, journal, log_url=in_force.undo_log, clock=clock)
+    try:
+        gate = open_gate(in_force.scope, record.drill, record.title, journal, log_url=in_force.undo_log, clock=clock)
+    except BlackstartError:
+        shutil.rmtree(journal, ignore_errors=True)  # nothing began, so there is nothing to read
+        raise
     events = EventLog(journal, clock, record.origin_monotonic)
     drill = RunningDrill(record.drill, journal, in_force, gate, events, random.Random(seed), clock)
     try:
         drill.observer = process.start(journal, in_force, record.drill, record.origin_monotonic)
     except BlackstartError as error:
-        events.add("note", text=str(error))
+        _tell(drill, "note", text=str(error))
         end(drill, None)
         raise
     return drill
@@ -103,9 +189,22 @@ def begin(source: Source, fault: str, clock: Clock, seed: int, environ: Mapping[
 def end(drill: RunningDrill, toolkit: Mapping[str, Any] | None) -> tuple[Measured, Verdict]:
     """Put back what is left, watch users a little longer, judge, report, and close the journal.
 
-    ``toolkit`` is Chaos Toolkit's own journal.
+    ``toolkit`` is Chaos Toolkit's own journal. The first interrupt meanwhile is late news and passes; another one
+    leaves the rest to the reverter.
     """
+    with interrupts.one_passes():
+        try:
+            return _end(drill, toolkit)
+        finally:
+            drill.gate.close()
+
+
+def _end(drill: RunningDrill, toolkit: Mapping[str, Any] | None) -> tuple[Measured, Verdict]:
     report = undo_all(drill)
+    reason = drill.gate.reach.log.stopping(drill.id)
+    if reason:
+        _tell(drill, "stop", reason=reason)
+    restoration.record(drill.id, drill.journal, drill.gate.reach, "drill")
     if report.verified or report.restored or drill.gate.reach.log.entries(drill.id):
         drill.clock.sleep(AFTER_UNDO_SECONDS)
     if drill.observer is not None:
@@ -115,7 +214,6 @@ def end(drill: RunningDrill, toolkit: Mapping[str, Any] | None) -> tuple[Measure
         folder.write_json(drill.journal / folder.TOOLKIT, toolkit)
     measured, verdict = close.close(drill.journal)
     html.render(drill.journal, measured)
-    drill.gate.close()
     return measured, verdict
 
 
@@ -126,13 +224,19 @@ def _check_ledger(drill: RunningDrill) -> None:
     try:
         readback.record_check(drill.journal, drill.settings.service, drill.clock)
     except BlackstartError as error:
-        drill.events.add("note", text=str(error))
+        _tell(drill, "note", text=str(error))
+
+
+def _tell(drill: RunningDrill, kind: str, **fields: str) -> None:
+    """An event for the journal; a journal that cannot be written must not keep anything from being put back."""
+    with contextlib.suppress(JournalUnwritable):
+        drill.events.add(kind, **fields)
 
 
 def undo_all(drill: RunningDrill) -> UndoReport:
     """Undo every change of this drill that is not proven to be undone."""
     if any(entry.open for entry in drill.gate.reach.log.entries(drill.id)):
-        drill.events.add("phase", name="undo")
+        _tell(drill, "phase", name="undo")
     return undo(drill.id, drill.gate.reach)
 
 
@@ -158,6 +262,7 @@ def _record(
         service=in_force.service.model_dump(),
         observing=in_force.observer.model_dump(),
         objectives=experiment.effective(in_force.objectives, extension).model_dump(),
+        scope=in_force.scope.model_dump(mode="json"),
         seed=seed,
         versions=_versions(),
         sha256=source.sha256,

@@ -9,6 +9,7 @@
     ├── UndoIncomplete     something could not be put back; names what, and the command that tries again
     ├── UndoLogUnusable    the undo log cannot be read or written; so nothing may be changed
     │   └── UndoLogGone    it was there, and has been deleted
+    ├── DrillStopped       somebody, or a stop condition, ended the drill; what it had in place is being put back
     ├── ServiceUnreachable an API or endpoint that was needed did not answer
     ├── NotMeasured        a number was asked for that the samples do not support
     ├── JournalUnreadable  a journal folder does not hold what it should
@@ -123,6 +124,17 @@ class UndoLogUnusable(BlackstartError):
 
 class UndoLogGone(UndoLogUnusable):
     """The undo log was deleted while it was in use; asking again will not bring it back."""
+
+
+@dataclass
+class DrillStopped(BlackstartError):
+    """``drill`` was told to stop while it was changing something. ``reason``: who or what stopped it, and why."""
+
+    drill: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"drill {self.drill} was stopped ({self.reason}), so everything it changed is being put back"
 
 
 @dataclass

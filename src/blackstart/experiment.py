@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from blackstart.errors import ConfigInvalid
 from blackstart.settings import Objectives, invalid
+
+OURS = "blackstart."
 
 
 class _Strict(BaseModel):
@@ -113,6 +116,19 @@ class Experiment(_Strict):
     dry: Any = None
 
 
+@dataclass(frozen=True)
+class Named:
+    """One activity, tolerance or control in the order of a run. ``where``: its place in the file.
+
+    ``said`` is empty for those of Blackstart, else says what it is.
+    """
+
+    where: str
+    name: str
+    provider: Provider | None
+    said: str = ""
+
+
 def read(path: Path) -> dict[str, Any]:
     """The experiment in ``path`` (YAML or JSON) as the toolkit sees it; ConfigInvalid if it is not to be had."""
     try:
@@ -145,6 +161,19 @@ def check(data: Mapping[str, Any], path: str) -> Extension:
     return extension
 
 
+def activities(data: Mapping[str, Any]) -> Iterator[Named]:
+    """Everything that a run of a checked experiment calls, references resolved."""
+    experiment = Experiment.model_validate(dict(data))
+    for control in experiment.controls:
+        if not str((control.get("provider") or {}).get("module", "")).startswith(OURS):
+            name = str(control.get("name", ""))
+            yield Named("controls", name, None, f"control {name}")
+    for where, provider in _providers(experiment):
+        name, ours = where.partition(".")[2], provider.type == "python" and provider.module.startswith(OURS)
+        called = f"{provider.module}.{provider.func}" if provider.type == "python" else provider.type
+        yield Named(where, name, provider, "" if ours else f"{name} ({called})")
+
+
 def _extension(experiment: Experiment) -> Extension:
     ours = [extension for extension in experiment.extensions if extension.get("name") == "blackstart"]
     return Extension.model_validate(ours[0]) if ours else Extension(name="blackstart")
@@ -153,18 +182,20 @@ def _extension(experiment: Experiment) -> Extension:
 def _providers(experiment: Experiment) -> Iterator[tuple[str, Provider]]:
     hypothesis = experiment.hypothesis.probes if experiment.hypothesis else []
     parts = {"steady-state-hypothesis": hypothesis, "method": experiment.method, "rollbacks": experiment.rollbacks}
-    for part, activities in parts.items():
-        for activity in activities:
-            where = f"{part}.{activity.name}"
-            if activity.provider:
-                yield where, activity.provider
+    by_name = {activity.name: activity.provider for part in parts.values() for activity in part if activity.name}
+    for part, members in parts.items():
+        for activity in members:
+            where = f"{part}.{activity.name or activity.ref}"
+            provider = activity.provider or by_name.get(activity.ref)
+            if provider:
+                yield where, provider
             if isinstance(activity.tolerance, dict) and "provider" in activity.tolerance:
                 yield f"{where}.tolerance", Provider.model_validate(activity.tolerance["provider"])
 
 
 def _check_arguments(path: str, where: str, provider: Provider) -> None:
     """Only our own functions are checked here; the toolkit checks the rest."""
-    if provider.type != "python" or not provider.module.startswith("blackstart."):
+    if provider.type != "python" or not provider.module.startswith(OURS):
         return
     try:
         function = getattr(import_module(provider.module), provider.func)

@@ -1,51 +1,126 @@
-"""What `blackstart status`, `recover` and the reverter's process do: the undo, and the journal's end with it."""
+"""What `blackstart recover`, `stop` and the reverter's process do: the undo, and the journal's end with it."""
 
 from __future__ import annotations
 
+import getpass
 import os
-from collections.abc import Callable, Mapping
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from blackstart import settings
-from blackstart.changes import owner, recover, reverter
-from blackstart.changes.log import Drill, UndoLog
+from blackstart.changes import recover, resolve, reverter, stop
+from blackstart.changes.conditions import Condition, conditions
+from blackstart.changes.log import Block, Drill, UndoLog
 from blackstart.changes.logs import open_log
-from blackstart.changes.reach import open_reach
-from blackstart.clock import Clock, SystemClock
-from blackstart.errors import BlackstartError, ConfigInvalid
-from blackstart.journals import close, folder
+from blackstart.changes.lookout import Conditions
+from blackstart.changes.reach import Reach, open_reach
+from blackstart.changes.residue import Residue
+from blackstart.clock import Clock, SystemClock, iso
+from blackstart.errors import BlackstartError, JournalUnreadable
+from blackstart.journals import close, folder, restoration
 from blackstart.observer import samples
+from blackstart.observer.floor import Floor
 from blackstart.reports import html
+from blackstart.scope import Scope
 
 LAST_LOOK_SECONDS = 30.0
 
 
 def log_url(environ: Mapping[str, str] = os.environ) -> str:
     """The undo log in force; without a configuration, this user's."""
+    return settings.undo_log(environ)
+
+
+def me() -> str:
+    """Who runs this command, for people."""
     try:
-        return settings.current(environ).undo_log
-    except ConfigInvalid:
-        if settings.CONFIG_VARIABLE in environ:
-            raise
-        return ""
+        return f"{getpass.getuser()} on {platform.node()}"
+    except (KeyError, OSError):  # a container need not know the user's name
+        return f"user {os.getuid()} on {platform.node()}"
+
+
+@contextmanager
+def _log() -> Iterator[UndoLog]:
+    log = open_log(log_url())
+    try:
+        yield log
+    finally:
+        log.close()
 
 
 def put_back(drill: str = "", clock: Clock | None = None) -> recover.Recovery:
-    """Undo the drills whose process is gone, or the one that is named, and close their journals."""
+    """Undo the drills that nobody looks after, or the one that is named, and close their journals."""
     clock = clock or SystemClock()
-    log = open_log(log_url())
-    try:
-        done = recover.recover(
-            log, lambda found: open_reach(log, _folder(found.folder), "recover", clock), drill or None
-        )
-        for report in done.reports:
-            found = log.find(report.drill)
-            if found and found.folder:
-                conclude(Path(found.folder))
+    with _log() as log:
+        done = recover.recover(log, partial(_reach, log, clock), drill or None, clock=clock)
+        return replace(done, residue=_conclude(log, [report.drill for report in done.reports], clock))
+
+
+def end(
+    drill: str, reason: str, progress: stop.Progress, *, block: bool = False, clock: Clock | None = None
+) -> recover.Recovery:
+    """Stop every drill, or the one that is named, and have it undone; ``block``: and let no other one begin."""
+    clock, by = clock or SystemClock(), me()
+    told = f"{by} ran `blackstart stop`" + (f": {reason}" if reason else "")
+    with _log() as log:
+        if block:
+            log.block(Block(reason or "everything was stopped", by, iso(clock.now())))
+        taken = []
+
+        def reach_of(found: Drill) -> Reach:
+            taken.append(found.id)
+            return _reach(log, clock, found)
+
+        done = stop.stop(log, reach_of, told, drill or None, clock=clock, progress=progress)
+        return replace(done, residue=_conclude(log, taken, clock))  # the others' own processes conclude them
+
+
+def settle(change: str, agreed: resolve.Agreed | None, clock: Clock | None = None) -> resolve.Settled:
+    """Resolve a conflict by hand: write back the state from before if ``agreed`` says so, or, without, keep what is."""
+    clock = clock or SystemClock()
+    with _log() as log:
+        reach_of = partial(_reach, log, clock)
+        if agreed is None:
+            done = resolve.accept(log, change, reach_of, by=me(), clock=clock)
+        else:
+            done = resolve.force(log, change, reach_of, by=me(), clock=clock, agreed=agreed)
+        _conclude(log, [done.drill], clock)
         return done
-    finally:
-        log.close()
+
+
+def _reach(log: UndoLog, clock: Clock, drill: Drill) -> Reach:
+    return open_reach(log, _folder(drill), "recover", clock)
+
+
+def _folder(drill: Drill) -> Path | None:
+    """The drill's journal, if it is here: another machine may have a folder of the same name."""
+    path = Path(drill.folder)
+    if not drill.folder or not path.is_dir():
+        return None
+    try:
+        return path if folder.read_drill(path).drill == drill.id else None
+    except JournalUnreadable:
+        return path if drill.owner.host == platform.node() else None
+
+
+def _conclude(log: UndoLog, drills: Iterable[str], clock: Clock) -> dict[str, Residue]:
+    """Look for residue of each, and end its journal if that is here."""
+    residue = {}
+    for found in filter(None, map(log.find, drills)):
+        journal = _folder(found)
+        proof = restoration.record(found.id, journal, _reach(log, clock, found), "recover")
+        if proof is not None:
+            residue[found.id] = proof.residue
+        if journal is not None:
+            conclude(journal)
+    return residue
 
 
 def revert(log: str, drill: str, journal: Path, pipe: int, ready: int) -> None:
@@ -53,19 +128,39 @@ def revert(log: str, drill: str, journal: Path, pipe: int, ready: int) -> None:
     clock = SystemClock()
     opened = open_log(log)
     reach = open_reach(opened, journal, "reverter", clock)
-    reverter.run(drill, reach, pipe, ready, _on_done(journal, clock))
+    prove = partial(restoration.record, drill, journal, reach, "reverter")
+    done = partial(_on_done, journal, clock, prove)
+    reverter.run(drill, reach, pipe, ready, done, conditions=stop_conditions(journal, reach))
     opened.close()
 
 
-def _on_done(journal: Path, clock: Clock) -> Callable[[reverter.Ending], None]:
-    def done(ending: reverter.Ending) -> None:
-        if ending is reverter.Ending.RELEASED:
-            return
-        conclude(journal)
-        _wait_for_observer(journal, clock)
-        conclude(journal)
+def stop_conditions(journal: Path, reach: Reach) -> Conditions:
+    """The stop conditions that the scope had when the drill began. A scope that cannot be read any more is one that
+    cannot answer."""
+    try:
+        kept = folder.read_drill(journal).scope
+        wanted = Scope.model_validate(kept).stop if kept else None
+    except (JournalUnreadable, ValidationError) as error:
+        problem = JournalUnreadable(str(journal), folder.DRILL, str(error))
+        return Conditions((Condition("the drill's scope", partial(_unreadable, problem)),))
+    if wanted is None:
+        return Conditions()
+    found: list[Any] = list(conditions(wanted, reach.clients))
+    if wanted.availability is not None:
+        found.append(Floor(journal, reach.clock, wanted.availability, wanted.seconds))
+    return Conditions(tuple(found), wanted.every_seconds, wanted.patience_seconds)
 
-    return done
+
+def _unreadable(problem: JournalUnreadable) -> str | None:
+    raise problem
+
+
+def _on_done(journal: Path, clock: Clock, prove: Callable[[], object], ending: reverter.Ending) -> None:
+    if ending is reverter.Ending.RELEASED:
+        return
+    conclude(journal, prove)
+    _wait_for_observer(journal, clock)
+    conclude(journal)
 
 
 def _wait_for_observer(journal: Path, clock: Clock) -> None:
@@ -80,9 +175,12 @@ def _wait_for_observer(journal: Path, clock: Clock) -> None:
         clock.sleep(0.5)
 
 
-def conclude(journal: Path) -> None:
-    """Judge and report what is on disk; a journal that cannot be read any more does not stop a recovery."""
+def conclude(journal: Path, prove: Callable[[], object] | None = None) -> None:
+    """Judge and report what is on disk, after ``prove`` has added whether everything is put back; a journal that cannot
+    be read any more does not stop a recovery."""
     try:
+        if prove is not None:
+            prove()
         verdict = folder.read(journal).verdict
         cut_off = verdict is None or bool(verdict.get("cut_off", True))
         close.close(journal, cut_off=cut_off)
@@ -91,61 +189,34 @@ def conclude(journal: Path) -> None:
         return
 
 
-def open_drills(clock: Clock | None = None) -> list[dict[str, Any]]:
-    """Drills with open changes: ``drill``, ``title``, ``started``, ``host``, ``pid``, ``running`` (None: cannot be
-    known from here), ``changes`` (id, state, summary, note) and ``folder``."""
-    log = open_log(log_url())
-    try:
-        return [_told(log, drill) for drill in log.drills()]
-    finally:
-        log.close()
-
-
-def _told(log: UndoLog, drill: Drill) -> dict[str, Any]:
-    dead = owner.gone(drill.owner)
-    return {
-        "drill": drill.id,
-        "title": drill.title,
-        "started": drill.started,
-        "host": drill.owner.host,
-        "pid": drill.owner.pid,
-        "running": None if dead is None else not dead,
-        "folder": drill.folder,
-        "changes": [
-            {"id": entry.change.id, "state": entry.state, "summary": entry.change.summary, "note": entry.note}
-            for entry in log.entries(drill.id)
-            if entry.open
-        ],
-    }
-
-
-def describe_open(drills: list[dict[str, Any]]) -> str:
-    """``open_drills`` for people."""
-    if not drills:
-        return "no drill has changes in place"
-    lines = []
-    for drill in drills:
-        alive = {True: "running", False: "its process is gone", None: f"on {drill['host']}"}[drill["running"]]
-        lines.append(f"{drill['drill']}: {drill['title']} ({alive}, started {drill['started']})")
-        lines += [f"  {change['state']}: {change['summary']}" for change in drill["changes"]]
-    if any(drill["running"] is False for drill in drills):
-        lines.append("put it back with: blackstart recover")
-    return "\n".join(lines)
-
-
 def describe(done: recover.Recovery) -> str:
-    """``put_back`` for people."""
+    """``put_back`` and ``end`` for people."""
     lines = []
     for report in done.reports:
         lines.append(f"{report.drill}: {len(report.verified)} changes read back as before the drill")
         lines += [f"  conflict, left alone: {change}: {why}" for change, why in report.conflicts.items()]
+        lines += [
+            f"    settle it with `blackstart recover --force {change}` or `blackstart recover --accept {change}`"
+            for change in report.conflicts
+        ]
         lines += [f"  not put back yet: {change}: {why}" for change, why in report.remaining.items()]
-    lines += [f"{drill}: left alone: {why}" for drill, why in done.left_alone.items()]
+        lines += _residue(done.residue.get(report.drill, Residue()))
+    lines += [f"{drill}: left alone: {who}; name it to undo it all the same" for drill, who in done.left_alone.items()]
     return "\n".join(lines) or "nothing to put back"
 
 
+def _residue(residue: Residue) -> Iterator[str]:
+    for found in residue.found:
+        held = f", which drill {found.drill} holds" if found.drill else ""
+        yield f"  residue: {found}, of change {found.change} ({found.whose}){held}"
+    for problem in residue.problems:
+        yield f"  whether residue is left is not known: {problem}"
+    if residue.looked and not residue.found:
+        yield f"  no residue in {', '.join(residue.looked)}"
+
+
 def as_json(done: recover.Recovery) -> dict[str, Any]:
-    """``put_back`` for machines."""
+    """``put_back`` and ``end`` for machines."""
     reports = [
         {
             "drill": report.drill,
@@ -157,8 +228,5 @@ def as_json(done: recover.Recovery) -> dict[str, Any]:
         }
         for report in done.reports
     ]
-    return {"reports": reports, "left_alone": done.left_alone}
-
-
-def _folder(journal: str) -> Path | None:
-    return Path(journal) if journal and Path(journal).is_dir() else None
+    residue = {drill: asdict(found) for drill, found in done.residue.items()}
+    return {"reports": reports, "left_alone": done.left_alone, "residue": residue}

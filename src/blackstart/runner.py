@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,7 +17,10 @@ import typer
 from rich.console import Console
 
 from blackstart import experiment, settings
+from blackstart.changes.log import refuse
+from blackstart.changes.logs import open_log
 from blackstart.clock import Clock, SystemClock
+from blackstart.drill import SEED_VARIABLE
 from blackstart.journals import folder as folders
 from blackstart.journals.close import to_json
 from blackstart.journals.measure import measure
@@ -25,28 +28,49 @@ from blackstart.journals.verdict import judge
 from blackstart.reports import live, terminal
 
 ANNOUNCE_VARIABLE = "BLACKSTART_ANNOUNCE"
+PROBLEM_SUFFIX = "-problem"
 SOURCE_VARIABLE = "BLACKSTART_EXPERIMENT"
 INCONCLUSIVE = 2
 LOOK_SECONDS = 0.05
 
 
-def run(file: Path, as_json: bool, clock: Clock | None = None) -> int:
-    """Check ``file``, run it, show it; gives the exit code. ConfigInvalid before anything is touched."""
-    settings.current()
+def run(
+    file: Path, as_json: bool, clock: Clock | None = None, scope: Path | None = None, seed: int | None = None
+) -> int:
+    """Check ``file``, run it, show it; gives the exit code. ConfigInvalid, UndoLogUnusable, or Refused
+    while the kill switch is on, before anything is touched.
+
+    ``scope``: a file with the scope, instead of the one in the settings. ``seed``: of the drill's random choices.
+    """
+    environ = settings.scoped(os.environ, scope)
+    if seed is not None:
+        environ = {**environ, SEED_VARIABLE: str(seed)}
+    in_force = settings.current(environ)
     experiment.check(experiment.read(file), str(file))
+    _refuse_if_blocked(in_force.undo_log)
     clock = clock or SystemClock()
     with tempfile.TemporaryDirectory(prefix="blackstart-") as name:
         place = Path(name)
         announce = place / "journal-folder"
-        with _toolkit(file, place, announce) as toolkit:
+        with _toolkit(file, place, announce, environ) as toolkit:
             found = _announced(announce, toolkit, clock)
             if found is not None:
                 with live.Live(found, clock, hint="Ctrl-C undoes now"):
                     toolkit.wait()
         if found is None:
-            typer.echo((place / "output").read_text(errors="replace"), err=True)
+            problem = place / (announce.name + PROBLEM_SUFFIX)
+            typer.echo((problem if problem.exists() else place / "output").read_text(errors="replace"), err=True)
             return INCONCLUSIVE
         return _conclude(found, as_json)
+
+
+def _refuse_if_blocked(undo_log: str) -> None:
+    """The undo log refuses as well, but only once the drill has begun."""
+    log = open_log(undo_log)
+    try:
+        refuse("running the drill", log.blocked())
+    finally:
+        log.close()
 
 
 def _announced(announce: Path, toolkit: subprocess.Popen[bytes], clock: Clock) -> Path | None:
@@ -61,12 +85,12 @@ def _announced(announce: Path, toolkit: subprocess.Popen[bytes], clock: Clock) -
 
 
 @contextmanager
-def _toolkit(file: Path, place: Path, announce: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _toolkit(file: Path, place: Path, announce: Path, environ: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """``chaos run FILE``. Ctrl-C reaches it too; it then undoes, and this process waits until it has."""
     command = [sys.executable, "-m", "chaostoolkit", "--no-version-check"]
     command += ["--log-file", str(place / "chaostoolkit.log")]
     command += ["run", "--journal-path", str(place / "journal.json"), str(file)]
-    environment = {**os.environ, ANNOUNCE_VARIABLE: str(announce), SOURCE_VARIABLE: str(file)}
+    environment = {**environ, ANNOUNCE_VARIABLE: str(announce), SOURCE_VARIABLE: str(file)}
     before = signal.signal(signal.SIGINT, _leave_it_to_the_toolkit)
     try:
         with (place / "output").open("wb") as output:

@@ -1,6 +1,7 @@
 """``blackstart.toml``: what to measure, against which objectives, and what may be touched.
 
-Found by ``$BLACKSTART_CONFIG``, else ``./blackstart.toml``. Unknown keys and wrong types are refused.
+Found by ``$BLACKSTART_CONFIG``, else ``./blackstart.toml``. The scope may be in a file of its own, which
+``$BLACKSTART_SCOPE`` names and which then stands for the whole ``[scope]``. Unknown keys and wrong types are refused.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,6 +18,10 @@ from blackstart.errors import ConfigInvalid
 from blackstart.scope import Scope
 
 CONFIG_VARIABLE = "BLACKSTART_CONFIG"
+SCOPE_VARIABLE = "BLACKSTART_SCOPE"
+SCOPE = "scope"
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Table(BaseModel):
@@ -75,6 +81,14 @@ class Evidence(_Table):
     event_object: str = Field(default="", description="object whose Kubernetes Events tell detect and decide")
 
 
+class Prices(_Table):
+    """What changes cost, for plans, by change kind ("ec2.subnet_acl"); a kind in neither table has no price."""
+
+    currency: str = "USD"
+    once: Mapping[str, float] = Field(default_factory=dict, description="for each change of this kind")
+    per_hour: Mapping[str, float] = Field(default_factory=dict, description="for each change, while it is in place")
+
+
 class Settings(_Table):
     """The whole file."""
 
@@ -83,6 +97,7 @@ class Settings(_Table):
     observer: Observing = Observing()
     objectives: Objectives = Objectives()
     evidence: Evidence = Evidence()
+    prices: Prices = Prices()
     journals: str = Field(default="journals", description="folder for journals, relative to the working folder")
     undo_log: str = Field(default="", description="URL of the undo log; empty: sqlite in the user's state folder")
 
@@ -99,12 +114,45 @@ def find(environ: Mapping[str, str], folder: Path) -> Path:
     return path
 
 
-def load(path: Path) -> Settings:
-    """Read and check ``path``; ConfigInvalid names the first wrong key."""
+def load(path: Path, scope: Path | None = None) -> Settings:
+    """Read and check ``path``, with the scope from the file ``scope`` if given.
+
+    ConfigInvalid names the first wrong key, and says so if there is no scope at all.
+    """
+    data = _read(path)
+    if scope is not None:
+        data[SCOPE] = _scope_alone(scope)
+    elif SCOPE not in data:
+        raise ConfigInvalid(
+            str(path),
+            SCOPE,
+            "there is no such table, so nothing may be touched; write it, "
+            f"or name a file that has it with --scope or ${SCOPE_VARIABLE}",
+        )
+    return _checked(Settings, data, path)
+
+
+def _scope_alone(path: Path) -> Scope:
+    """The scope in a file of its own: its keys at the top, or under ``[scope]`` in a whole ``blackstart.toml``."""
+    data = _read(path)
+    if SCOPE not in data:
+        return _checked(Scope, data, path)
+    unknown = next((key for key in data if key not in Settings.model_fields), None)
+    if unknown is not None:
+        raise ConfigInvalid(str(path), unknown, "unknown key beside [scope]; what belongs to the scope goes into it")
+    return _checked(Scope, data[SCOPE], path)
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise ConfigInvalid(str(path), "", str(error)) from error
+
+
+def _checked(model: type[Model], data: Any, path: Path) -> Model:
+    try:
+        return model.model_validate(data)
     except ValidationError as error:
         raise invalid(str(path), error) from error
 
@@ -114,10 +162,32 @@ def invalid(path: str, error: ValidationError) -> ConfigInvalid:
     found = error.errors()
     first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     where = ".".join(str(part) for part in first["loc"])
-    problem = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
+    problem = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
     return ConfigInvalid(path, where, problem)
 
 
 def current(environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> Settings:
     """The settings in force for this process."""
-    return load(find(environ, folder or Path.cwd()))
+    folder = folder or Path.cwd()
+    named = environ.get(SCOPE_VARIABLE, "")
+    return load(find(environ, folder), folder / named if named else None)
+
+
+def undo_log(environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> str:
+    """URL of the undo log in force, "" for this user's: what it takes to put things back, which needs no scope.
+
+    ConfigInvalid if a configuration file is named that is not there, or one is there that cannot be read.
+    """
+    folder = folder or Path.cwd()
+    if not environ.get(CONFIG_VARIABLE) and not (folder / "blackstart.toml").is_file():
+        return ""
+    path = find(environ, folder)
+    url = _read(path).get("undo_log", "")
+    if not isinstance(url, str):
+        raise ConfigInvalid(str(path), "undo_log", "not a string")
+    return url
+
+
+def scoped(environ: Mapping[str, str], scope: Path | None) -> dict[str, str]:
+    """``environ`` in which the file ``scope`` is the scope in force, for this process and those that it starts."""
+    return {**environ, **({SCOPE_VARIABLE: str(scope.absolute())} if scope is not None else {})}

@@ -9,9 +9,12 @@ import pytest
 
 sys.path += [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 import moto_server
+from file_drills import FileDrill
 from file_text import FileText
 
 from blackstart.changes.clients import Clients
+from blackstart.changes.dynamo_create import create
+from blackstart.changes.dynamo_table import Table
 from blackstart.changes.gate import Gate
 from blackstart.changes.log import Drill
 from blackstart.changes.mirror import Mirror
@@ -53,6 +56,7 @@ class Desk:
     folder: Path
     log: SqliteLog
     clock: FakeClock
+    clients: Clients
     passed: list = field(default_factory=list)
     watch: Attended = field(default_factory=Attended)
 
@@ -63,8 +67,11 @@ class Desk:
 
     def change(self, path: Path, after: str = "new", **more) -> Change:
         tags = more.pop("tags", {"blackstart": "allowed"})
-        region = more.pop("region", "us-east-1")
-        target = Target("file", str(path), account="123456789012", region=region, zone=more.pop("zone", ""), tags=tags)
+        where = {"account": "123456789012", "region": "us-east-1"}
+        where |= {
+            name: more.pop(name) for name in ("account", "region", "zone", "cluster", "namespace") if name in more
+        }
+        target = Target("file", str(path), **where, tags=tags)
         return Change(new_id(), "test.file", target, {"text": "old"}, {"text": after}, "write", "writing", **more)
 
     def gate(self, drill: str = "drill-1", scope: Scope = SCOPE, boundary: Callable = unobserved) -> Gate:
@@ -75,19 +82,33 @@ class Desk:
             self.passed.append(at)
             boundary(at, changes)
 
-        kinds, clients = Kinds([FileText()]), Clients()
-        return Reach(self.log, kinds, clients, self.clock, Mirror(self.folder, "drill", self.clock), boundary=observed)
+        mirror = Mirror(self.folder, "drill", self.clock)
+        return Reach(self.log, Kinds([FileText()]), self.clients, self.clock, mirror, boundary=observed)
 
     def states(self, drill: str = "drill-1") -> list[str]:
         return [entry.state.value for entry in self.log.entries(drill)]
 
 
 @pytest.fixture
-def desk(tmp_path):
+def desk(tmp_path, clients):
     log = SqliteLog(tmp_path / "log" / "undo.sqlite")
     (tmp_path / "files").mkdir()
-    yield Desk(tmp_path / "files", log, FakeClock())
+    yield Desk(tmp_path / "files", log, FakeClock(), clients)
     log.close()
+
+
+@pytest.fixture
+def file_drill(desk):
+    """A drill on the files of the desk, by processes of its own: ``file_drill(name, host)``."""
+    made = []
+
+    def make(name="drill-1", host=""):
+        made.append(FileDrill(desk.log.url, desk.folder, name, host))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.clean()
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +132,34 @@ def clients(moto_url, monkeypatch, kept_clients):
     for name, value in moto_server.environ(moto_url).items():
         monkeypatch.setenv(name, value)
     return kept_clients
+
+
+@pytest.fixture(scope="session")
+def dynamo_endpoint(tmp_path_factory):
+    """A moto that does one thing at a time."""
+    with moto_server.running(tmp_path_factory.mktemp("dynamo")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def dynamo_tables(dynamo_endpoint):
+    """What makes the tables; opening a client takes longer than a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in moto_server.environ(dynamo_endpoint).items():
+            patch.setenv(name, value)
+        made = Table("us-east-1", "none")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def table_url(dynamo_endpoint, dynamo_tables, monkeypatch):
+    """The URL of an undo log in a table of its own."""
+    for name, value in moto_server.environ(dynamo_endpoint).items():
+        monkeypatch.setenv(name, value)
+    dynamo_tables.name = new_id()
+    create(dynamo_tables)
+    return dynamo_tables.url
 
 
 @pytest.fixture

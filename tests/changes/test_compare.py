@@ -1,4 +1,5 @@
 import pytest
+from file_text import FileText
 
 from blackstart.changes.compare import CompareAndRestore, Difference, Unsettled, compare
 from blackstart.changes.kind import Ending
@@ -96,3 +97,21 @@ def test_verify_reads_and_changes_nothing(change):
     outcome = kind.verify([change], None)[change.id]
     assert (outcome.ending, outcome.note) == (Ending.PENDING, "thing t still has a 2")
     assert kind.state == {"a": 2, "b": 1, "context": "x"}
+
+
+def test_forcing_writes_what_was_before_and_only_the_fields_that_were_meant(desk):
+    path = desk.file("a", "somebody else's")
+    change = desk.change(path)
+    kind = FileText()
+    assert kind.found(change, desk.clients) == {"text": "somebody else's"}
+    kind.force(change, desk.clients)
+    assert path.read_text() == "old"
+    path.with_suffix(".lid").touch()
+    kind.force(change, desk.clients)  # it is as before already, so nothing is written
+
+
+def test_a_target_that_is_gone_cannot_be_forced(desk):
+    change = desk.change(desk.folder / "never")
+    assert FileText().found(change, desk.clients) == f"file {desk.folder / 'never'} no longer exists"
+    with pytest.raises(NotYet, match="no longer exists"):
+        FileText().force(change, desk.clients)

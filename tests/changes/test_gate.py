@@ -63,6 +63,12 @@ def test_nothing_to_change_is_refused_with_what_was_looked_for(desk):
     ("spoilt", "reason"),
     [
         ({"region": "eu-west-1"}, "region eu-west-1, which is outside the scope"),
+        ({"region": ""}, "names no region, so the scope cannot tell"),
+        ({"account": "999999999999"}, "in account 999999999999, but the credentials reach account 123456789012"),
+        ({"account": ""}, "in no account, but the credentials reach account 123456789012"),
+        ({"account": "", "cluster": "shop"}, "in no account, but the credentials reach account 123456789012"),
+        ({"cluster": "shop"}, r"the cluster shop is outside the scope \(none\)"),
+        ({"namespace": "shop"}, "namespace shop, which is outside the scope"),
         ({"tags": {}}, "does not carry blackstart, so it has not opted in"),
         ({"zone": "us-east-1a"}, "does not say which share of what it is"),
         ({"share": Share("zone", "us-east-1", ("us-east-1a",), 0)}, "how many zones us-east-1 has is not known"),
@@ -87,7 +93,7 @@ def test_shares_add_up_over_the_faults_of_a_drill(desk):
     with pytest.raises(Refused, match="all 3 zones"):
         inject([last], gate, WRITING)
     allowed = replace(gate, scope=gate.scope.model_copy(update={"whole_region": True}))
-    inject([last], allowed, WRITING)
+    inject([last], allowed, WRITING, region_drill=True)
 
 
 def test_a_target_that_another_drill_holds_is_refused(desk):

@@ -98,7 +98,8 @@ def test_a_zone_is_behind_a_deny_all_acl_and_comes_back(aws_gate, plan, acls, ec
 def test_all_zones_of_a_region_share_one_acl(aws_gate, clients, vpc, acls):
     before = acls()
     found = find_vpc(clients, "us-east-1", vpc)
-    inject(plan_black_hole(found, found.zones, find_acls(clients, found)), aws_gate, "cutting off us-east-1")
+    planned = plan_black_hole(found, found.zones, find_acls(clients, found))
+    inject(planned, aws_gate, "cutting off us-east-1", region_drill=True)
     assert sorted(len(subnets) for subnets in acls().values()) == [0, 3]
     assert undo("drill-1", aws_gate.reach).complete
     assert acls() == before

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from blackstart.changes.gate import inject
@@ -29,10 +31,25 @@ def sizes(eks):
 
 def test_a_node_group_is_resized_and_gets_its_sizes_back(clients, sizes, aws_gate):
     before = sizes()
-    inject(plan_resize(find_node_group(clients, "us-east-1", "shop", "spot"), 0), aws_gate, "resizing spot")
+    gate = replace(aws_gate, scope=aws_gate.scope.model_copy(update={"shares": {"node": 1.0}}))
+    inject(plan_resize(find_node_group(clients, "us-east-1", "shop", "spot"), 0), gate, "resizing spot")
     assert sizes() == {"minSize": 0, "maxSize": 4, "desiredSize": 0}
     assert undo("drill-1", aws_gate.reach).complete
     assert sizes() == before
+
+
+def test_more_nodes_than_their_share_stay(clients, sizes, aws_gate):
+    found = find_node_group(clients, "us-east-1", "shop", "spot")
+    with pytest.raises(Refused, match="would take 2 of 3 nodes of node group shop/spot at once"):
+        inject(plan_resize(found, 1), aws_gate, "resizing spot")
+    assert sizes()["desiredSize"] == 3
+    inject(plan_resize(found, 2), aws_gate, "resizing spot")
+    assert sizes()["desiredSize"] == 2
+
+
+def test_growing_takes_nothing_away(clients, eks):
+    (change,) = plan_resize(find_node_group(clients, "us-east-1", "shop", "spot"), 4)
+    assert change.share is None
 
 
 def test_its_size_already_is_nothing_to_change(clients, eks):

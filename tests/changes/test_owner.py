@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from blackstart.changes.owner import gone, here
+from blackstart.changes.owner import gone, here, interrupt
 
 
 @pytest.fixture
@@ -46,3 +46,15 @@ def test_nothing_lives_through_a_restart_of_the_machine():
 
 def test_nobody_can_know_about_another_machine():
     assert gone(replace(here(), host="elsewhere")) is None
+
+
+def test_a_process_of_this_machine_is_interrupted_and_no_other():
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    owner = here(process.pid)
+    assert not interrupt(replace(owner, host="elsewhere"))
+    assert not interrupt(replace(owner, created=owner.created - 1))
+    assert not interrupt(here())
+    assert process.poll() is None
+    assert interrupt(owner)
+    process.communicate()
+    assert not interrupt(owner)

@@ -12,12 +12,11 @@ import pytest
 from blackstart.changes.gate import inject, undo
 from blackstart.changes.log import Fault
 from blackstart.changes.owner import here
-from blackstart.changes.recover import recover
 from blackstart.changes.reverter import Reverter
 from blackstart.clock import SystemClock
-from blackstart.errors import ConfigInvalid, Refused
+from blackstart.errors import Refused
 
-COMMAND = (sys.executable, str(Path(__file__).parent / "file_text.py"))
+COMMAND = (sys.executable, str(Path(__file__).parent / "file_drill.py"), "revert")
 WRITING = "writing on the files"
 
 
@@ -92,7 +91,7 @@ def test_what_cannot_be_put_back_yet_is_tried_until_it_can(desk, gate, watch):
 def test_a_log_that_was_deleted_does_not_keep_the_reverter_from_what_it_knows(desk, gate, watch, ending):
     path = desk.file("a")
     inject([desk.change(path)], gate, WRITING)
-    time.sleep(1.5)  # the reverter looks into the log every second
+    time.sleep(1.5)  # the reverter looks into the log meanwhile
     desk.log.path.unlink()
     watch.release(30)
     assert (path.read_text(), ending(), watch.pid) == ("old", "incomplete", None)
@@ -135,30 +134,3 @@ def test_a_drill_is_known_to_be_gone_though_another_process_holds_its_pipe(desk,
     path.write_text("new")
     wait_until(lambda: desk.states() == ["verified"])
     assert path.read_text() == "old"
-
-
-def test_recover_undoes_the_drills_whose_process_is_gone(desk):
-    mine, theirs = desk.file("mine"), desk.file("theirs")
-    inject([desk.change(mine)], desk.gate("drill-1"), WRITING)
-    gone = desk.gate("drill-2")
-    inject([desk.change(theirs)], replace(gone, drill=replace(gone.drill, owner=dead_owner())), WRITING)
-    done = recover(desk.log, lambda drill: desk.reach())
-    assert [report.drill for report in done.reports] == ["drill-2"]
-    assert (mine.read_text(), theirs.read_text()) == ("new", "old")
-    assert list(done.left_alone) == ["drill-1"]
-    assert "is running; name it to undo it all the same" in done.left_alone["drill-1"]
-
-
-def test_recover_leaves_drills_of_other_machines_alone_unless_they_are_named(desk):
-    path, gate = desk.file("a"), desk.gate()
-    elsewhere = replace(gate.drill, owner=replace(here(), host="elsewhere"))
-    inject([desk.change(path)], replace(gate, drill=elsewhere), WRITING)
-    assert "belongs to the machine elsewhere" in recover(desk.log, lambda drill: desk.reach()).left_alone["drill-1"]
-    assert path.read_text() == "new"
-    assert recover(desk.log, lambda drill: desk.reach(), "drill-1").reports[0].complete
-    assert path.read_text() == "old"
-
-
-def test_recover_of_a_drill_that_nobody_knows_is_one_sentence(desk):
-    with pytest.raises(ConfigInvalid, match="the undo log knows no such drill"):
-        recover(desk.log, lambda drill: desk.reach(), "drill-9")

@@ -1,9 +1,10 @@
 from itertools import pairwise
 
 import pytest
+from file_text import FileText
 
 from blackstart.changes.gate import inject
-from blackstart.changes.log import Fault
+from blackstart.changes.log import Fault, Mark
 from blackstart.changes.model import State
 from blackstart.changes.reach import Boundary
 from blackstart.changes.undo import undo
@@ -180,7 +181,7 @@ def test_a_kind_that_is_not_installed_here_does_not_stop_the_others(desk):
     path, strange = desk.file("a"), desk.file("strange")
     inject([desk.change(path), desk.change(strange)], desk.gate(), WRITING)
     desk.log._db.execute(
-        "UPDATE changes SET record = replace(record, 'test.file', 'no.kind') WHERE target LIKE '%strange'"
+        "UPDATE changes SET record = replace(record, 'test.file', 'no.kind') WHERE record LIKE '%strange%'"
     )
     report = undo("drill-1", desk.reach(), patience_seconds=1)
     assert path.read_text() == "old"
@@ -194,3 +195,98 @@ def test_a_log_that_cannot_be_written_does_not_stop_the_undo(desk):
     report = undo("drill-1", desk.reach())
     assert path.read_text() == "old"
     assert "readonly" in report.log_problem
+
+
+def test_a_target_that_looks_changed_by_somebody_else_is_looked_at_again(desk):
+    path = desk.file("a")
+    inject([desk.change(path)], desk.gate(), WRITING)
+    path.write_text("as it was long ago")  # a read that lags
+    start = desk.clock.monotonic()
+
+    def catch_up(boundary, changes):
+        if boundary is Boundary.UNDOING and desk.clock.monotonic() > start:
+            path.write_text("new")
+
+    assert undo("drill-1", desk.reach(catch_up)).complete
+    assert (path.read_text(), desk.states()) == ("old", ["verified"])
+
+
+def test_a_target_that_is_not_seen_yet_is_no_conflict(desk):
+    path = desk.file("a")
+    inject([desk.change(path)], desk.gate(), WRITING)
+    path.unlink()
+    start = desk.clock.monotonic()
+
+    def appear(boundary, changes):
+        if boundary is Boundary.UNDOING and desk.clock.monotonic() > start:
+            path.write_text("new")
+
+    assert undo("drill-1", desk.reach(appear)).complete
+    assert path.read_text() == "old"
+
+
+def test_a_known_conflict_is_not_waited_for(desk):
+    path = desk.file("a")
+    inject([desk.change(path)], desk.gate(), WRITING)
+    path.write_text("by somebody else")
+    undo("drill-1", desk.reach())
+    start = desk.clock.monotonic()
+    assert undo("drill-1", desk.reach()).conflicts
+    assert desk.clock.monotonic() - start < 1
+
+
+def test_a_read_that_lags_behind_the_undo_is_waited_for(desk):
+    path = desk.file("a")
+    inject([desk.change(path)], desk.gate(), WRITING)
+    looks = []
+
+    def lag(boundary, changes):
+        looks.append(boundary)
+        if boundary is Boundary.VERIFYING and looks.count(boundary) < 4:
+            path.write_text("new")
+
+    assert undo("drill-1", desk.reach(lag)).complete
+    assert (path.read_text(), looks.count(Boundary.VERIFYING)) == ("old", 4)
+
+
+def test_one_target_that_cannot_be_written_does_not_hold_up_those_of_its_batch(desk, monkeypatch):
+    monkeypatch.setattr(FileText, "batch_size", 10)
+    paths = [desk.file(name) for name in "abc"]
+    changes = [desk.change(path) for path in paths]
+    inject(changes, desk.gate(), WRITING)
+    (desk.folder / "b.lid").touch()
+    report = undo("drill-1", desk.reach(), patience_seconds=30)
+    assert [path.read_text() for path in paths] == ["old", "new", "old"]
+    assert report.remaining == {changes[1].id: "there is a lid on b"}
+
+
+def test_a_kind_that_forgets_a_change_leaves_it_open(desk, monkeypatch):
+    path = desk.file("a")
+    change = desk.change(path)
+    inject([change], desk.gate(), WRITING)
+    monkeypatch.setattr(FileText, "undo", lambda self, changes, clients: {})
+    report = undo("drill-1", desk.reach(), patience_seconds=5)
+    assert report.remaining == {change.id: "test.file does not say how it stands"}
+
+
+def test_while_the_drill_lives_what_it_may_still_apply_is_put_back_but_stays_open(desk):
+    planned, applied = desk.file("planned"), desk.file("applied")
+    changes = [desk.change(planned), desk.change(applied)]
+    desk.log.append(desk.gate().drill, FAULT, changes)
+    desk.log.mark("drill-1", {changes[1].id: Mark(State.APPLIED)})
+    planned.write_text("new")
+    applied.write_text("new")
+    report = undo("drill-1", desk.reach(), patience_seconds=60, under_way=True)
+    assert (planned.read_text(), applied.read_text()) == ("old", "old")
+    assert desk.states() == ["planned", "verified"]
+    assert report.remaining == {changes[0].id: "the drill's process may still be applying it"}
+    assert undo("drill-1", desk.reach()).complete
+
+
+def test_an_undo_ends_when_it_is_told_not_to_go_on(desk):
+    path = desk.file("a")
+    inject([desk.change(path)], desk.gate(), WRITING)
+    (desk.folder / "a.lid").touch()
+    start = desk.clock.monotonic()
+    assert undo("drill-1", desk.reach(), go_on=lambda: False).remaining
+    assert desk.clock.monotonic() == start

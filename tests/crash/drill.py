@@ -1,15 +1,14 @@
 """A small drill for the crash tests: takes two zones of a region away in every way there is, then puts it back.
 
-Run as a script. It passes the gate a boundary callback that ends this process the way the test asks for when it comes
-to the wanted boundary for the wanted time; the product has no such hook. ``revert`` as first argument: its reverter.
+Run as a script, with where and how it is to die as its last arguments. ``revert`` as first argument: its reverter.
 """
 
 import argparse
 import json
-import os
-import signal
 import sys
 from pathlib import Path
+
+from death import Death
 
 from blackstart.changes import reverter
 from blackstart.changes.auto_scaling_zone import find_groups, plan_zones_away
@@ -35,28 +34,6 @@ ZONES = ("us-east-1a", "us-east-1b")
 SETTLE_SECONDS = 1.0
 
 
-class Death:
-    """Ends this process at a boundary ("applying:3": the third time that it comes by)."""
-
-    def __init__(self, at: str, how: str, folder: Path) -> None:
-        self.boundary, _, count = at.partition(":")
-        self.left = int(count or 1)
-        self.how = how
-        self.folder = folder
-        self.reverter = 0
-
-    def __call__(self, boundary: str, changes: tuple[str, ...]) -> None:
-        self.left -= boundary == self.boundary
-        if boundary != self.boundary or self.left:
-            return
-        (self.folder / "died").write_text(str(SystemClock().monotonic()))
-        if self.how == "with-reverter":
-            os.kill(self.reverter, signal.SIGKILL)
-        if self.how == "group":
-            os.killpg(0, signal.SIGKILL)
-        os.kill(os.getpid(), signal.Signals[self.how] if self.how.startswith("SIG") else signal.SIGKILL)
-
-
 def reach(log, folder, by, boundary=lambda boundary, changes: None):
     clock = SystemClock()
     mirror = Mirror(folder, by, clock)
@@ -70,7 +47,6 @@ def drill(url, folder, death):
     watch = reverter.Reverter(url, "drill-1", folder, (sys.executable, __file__, "revert"))
     gate = Gate(SCOPE, Drill("drill-1", "a test", here(), "2026-01-01T00:00:00Z", str(folder)), mine, watch)
     watch.ensure("starting")
-    death.reverter = watch.pid
     (folder / "reverter.pid").write_text(str(watch.pid))
     vpc = find_vpc(mine.clients, "us-east-1", world["vpc"])
     groups = find_groups(mine.clients, vpc)

@@ -105,11 +105,14 @@ def test_users_move_to_the_standby_region_and_the_numbers_agree_with_others(star
 
 def test_with_synchronous_replication_no_acknowledged_write_is_lost(start_lab):
     lab = start_lab("sync", 'replication = "sync"\nwan_delay_seconds = 0.005\n')
+    before = world.with_failover(world.dump(lab.environment()))
     done = lab.run("blackstart", "run", experiment("region-loss"))
     assert done.verdict["lost_writes"] == 0, done.output
     assert done.verdict["rpo_seconds"] == 0
     assert done.verdict["leftovers"] == []
     assert set(ledger(done)) <= in_database(lab, "us-west-2")
+    after = world.settled(lab.environment(), before, but=world.with_failover)
+    assert list(world.differences(before, after)) == []
 
 
 @pytest.fixture(scope="module")

@@ -1,106 +1,91 @@
-"""What a lab's APIs hold, for comparing before with after. What legitimately moves is left out, and named here:
+"""What a lab's APIs hold, for comparing before with after: everything, but for what legitimately moves.
 
-- pods and their names: a killed pod is replaced by another one; their number by zone may move, their sum may not;
-- times, resource versions, heartbeats;
-- association ids of network ACLs, which the service makes anew at each swap.
+What moves, and so is left out. This is the one list; the names of the fields are in ``world_aws`` and
+``world_kubernetes``, each beside the line of this list that it stands for:
+
+1. times, versions, heartbeats, and numbers that count traffic;
+2. association ids of network ACLs, which the service makes anew at each swap (which subnet has which ACL is compared);
+3. addresses and reasons that a stopped instance gets anew with its next start;
+4. spot instances and their nodes: one that is powered off is gone for good, and its group starts another one, perhaps
+   in another zone. How many each group has, and how they are, is compared; instances that are gone are not there;
+5. pods: a killed one is replaced by another one with another name, on another node. How many there are of each
+   workload, and how they are, is compared;
+6. what Kubernetes derives from pods: endpoints, events, leases; and a node's status but for whether it is ready;
+7. after a fail-over only (``with_failover``): which region's data stores are the writer, and what the platform's own
+   automation does with the standby region: its deployments and pods, its node groups and their instances.
 """
 
 from __future__ import annotations
 
 import json
 import time
-import urllib.request
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import boto3
-import yaml
+import world_aws
+import world_kubernetes
+
+from blackstart.errors import BlackstartError
+from blackstart.lab.client import LabClient
 
 REGIONS = ("us-east-1", "us-west-2")
+World = dict[str, Any]
 
 
-def dump(environ: dict[str, str]) -> dict[str, Any]:
-    """Everything that a drill of this suite could change."""
-    found: dict[str, Any] = {}
-    for region in REGIONS:
-        found[region] = {"aws": _aws(environ, region), "kubernetes": _kubernetes(environ, region)}
-    return found
+def dump(environ: Mapping[str, str]) -> World:
+    """By region, what its AWS and Kubernetes APIs and its data stores hold. OSError or BotoCoreError if they hide."""
+    lab = LabClient(environ["BLACKSTART_LAB"])
+    faults, parts = lab.faults(), lab.status().parts
+    stores = ("postgres", "redis")
+    return {
+        region: {
+            "works": faults[region],
+            "stores": {part.name: part.state for part in parts if part.region == region and part.kind in stores},
+            "aws": world_aws.dump(environ, region),
+            "kubernetes": world_kubernetes.dump(environ, region),
+        }
+        for region in REGIONS
+    }
 
 
-def settled(environ: dict[str, str], expected: dict[str, Any], seconds: float = 40) -> dict[str, Any]:
-    """The dump, as soon as it equals ``expected``; the last one if it never does."""
+def settled(
+    environ: Mapping[str, str], expected: World, seconds: float = 40, but: Callable[[World], World] = dict
+) -> World:
+    """The dump, as soon as it equals ``expected``; the last one if it never does. ``but`` leaves more out of it."""
     deadline = time.monotonic() + seconds
-    while (now := dump(environ)) != expected and time.monotonic() < deadline:
+    while (now := but(looked_at(environ))) != expected and time.monotonic() < deadline:
         time.sleep(0.5)
     return now
 
 
-def quiet(environ: dict[str, str], nodes: int, seconds: float = 60) -> None:
-    """Return when the home region has ``nodes`` ready nodes and nothing has moved for 3 s."""
-    deadline = time.monotonic() + seconds
-    while True:
-        first = dump(environ)
-        time.sleep(3)
-        ready = [is_ready for _, is_ready in first[REGIONS[0]]["kubernetes"]["nodes"].values()]
-        if first == dump(environ) and ready == [True] * nodes:
-            return
-        assert time.monotonic() < deadline, "the lab does not come to rest"
+def looked_at(environ: Mapping[str, str]) -> World:
+    """The dump, or why there is none."""
+    try:
+        return dump(environ)
+    except (OSError, BlackstartError, *world_aws.ERRORS) as error:
+        return {"hidden": str(error)}
 
 
-def _client(environ: dict[str, str], service: str, region: str) -> Any:
-    return boto3.client(
-        service,
-        region_name=region,
-        endpoint_url=environ["AWS_ENDPOINT_URL"],
-        aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
-    )
+def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
+    """One line for each thing that is not as it was: ``us-east-1/aws/acls/acl-1: … → nothing``."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted({*before, *after}):
+            yield from differences(before.get(key), after.get(key), f"{path}/{key}" if path else str(key))
+    elif before != after:
+        yield f"{path}: {_short(before)} → {_short(after)}"
 
 
-def _aws(environ: dict[str, str], region: str) -> dict[str, Any]:
-    ec2 = _client(environ, "ec2", region)
-    acls = ec2.describe_network_acls()["NetworkAcls"]
-    groups = _client(environ, "autoscaling", region).describe_auto_scaling_groups()["AutoScalingGroups"]
-    instances = [one for each in ec2.describe_instances()["Reservations"] for one in each["Instances"]]
-    checks = _client(environ, "route53", "us-east-1").list_health_checks()["HealthChecks"]
-    return {
-        "acls": {acl["NetworkAclId"]: (acl["Entries"], acl["Tags"]) for acl in acls},
-        "guards": {one["SubnetId"]: acl["NetworkAclId"] for acl in acls for one in acl["Associations"]},
-        "groups": {
-            group["AutoScalingGroupName"]: (
-                sorted(group["VPCZoneIdentifier"].split(",")),
-                sorted(process["ProcessName"] for process in group["SuspendedProcesses"]),
-                group["DesiredCapacity"],
-            )
-            for group in groups
-        },
-        "instances": {one["InstanceId"]: one["State"]["Name"] for one in instances},
-        "inverted": {check["Id"]: check["HealthCheckConfig"].get("Inverted", False) for check in checks},
-    }
+def _short(value: Any) -> str:
+    return "nothing" if value is None else json.dumps(value)[:200]
 
 
-def _kubernetes(environ: dict[str, str], region: str) -> dict[str, Any]:
-    config = yaml.safe_load(Path(environ["KUBECONFIG"]).read_text())
-    servers = {each["name"]: each["cluster"]["server"] for each in config["clusters"]}
-
-    def items(path: str) -> list[Any]:
-        with urllib.request.urlopen(f"{servers[f'shop-{region}']}{path}", timeout=30) as answer:
-            return json.load(answer)["items"]
-
-    nodes = {node["metadata"]["name"]: node for node in items("/api/v1/nodes")}
-    return {
-        "deployments": {
-            each["metadata"]["name"]: (each["spec"], each["status"].get("readyReplicas", 0))
-            for each in items("/apis/apps/v1/deployments")
-        },
-        "nodes": {name: (_filled(node["spec"]), _ready(node)) for name, node in nodes.items()},
-    }
-
-
-def _filled(spec: dict[str, Any]) -> dict[str, Any]:
-    """Without empty fields: no taints and an empty list of taints are the same."""
-    return {key: value for key, value in spec.items() if value}
-
-
-def _ready(thing: dict[str, Any]) -> bool:
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in thing["status"]["conditions"])
+def with_failover(world: World) -> World:
+    """Without what a fail-over moves for good."""
+    left: World = {}
+    for region, found in world.items() if "hidden" not in world else ():
+        home = region == REGIONS[0]
+        moved = world_aws.MOVED_BY_FAILOVER if home else (*world_aws.MOVED_BY_FAILOVER, "instances")
+        aws = {name: rows for name, rows in found["aws"].items() if name not in moved}
+        kubernetes = found["kubernetes"] if home else {}
+        left[region] = {"works": found["works"], "aws": aws, "kubernetes": kubernetes}
+    return left

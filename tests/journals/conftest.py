@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from blackstart.changes.residue import Whose
 from blackstart.journals.measure import Measured, measure
 
 
@@ -24,9 +25,11 @@ def planted() -> ModuleType:
 
 @pytest.fixture
 def drilled(planted: ModuleType, tmp_path: Path) -> Callable[..., Measured]:
-    """``drilled(lost=3)``: plant a small drill with these fields of its plan, and measure it."""
+    """``drilled(lost=3)``: plant a small drill with these fields of its plan, and measure it; ``residue``: whose."""
 
-    def made(cut_off: bool = False, **changed: Any) -> Measured:
+    def made(cut_off: bool = False, residue: str = "", **changed: Any) -> Measured:
+        if residue:
+            changed["residue"] = (planted.left_acl(Whose(residue)),)
         return measure(planted.plant(tmp_path, planted.SMALL, **changed), cut_off=cut_off)
 
     return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,12 @@ from typing import Any
 from blackstart.changes.log import Mark
 from blackstart.changes.mirror import Mirror
 from blackstart.changes.model import Change, State
+from blackstart.changes.residue import Found, Residue, Whose
+from blackstart.clock import iso
 from blackstart.journals import folder as folders
 from blackstart.journals.close import open_verdict
 from blackstart.journals.folder import Drill
+from blackstart.journals.restoration import Restoration
 from blackstart.observer import jsonl
 from blackstart.observer.ledger import Ledger, key, prefix
 from blackstart.observer.recorder import Recorder
@@ -24,6 +27,7 @@ from blackstart.observer.schedule import Schedule
 from blackstart.scope import Target
 
 ORIGIN, HOME, STANDBY = 5000.0, "us-east-1", "us-west-2"  # the origin is monotonic
+SOMEBODY = "subnet subnet-0 has network ACL acl-other, which somebody else gave it"
 STARTED = datetime(2026, 11, 23, 14, 3, 0, 250_000, tzinfo=UTC)
 
 
@@ -51,6 +55,12 @@ class Plan:
     objectives: Mapping[str, Any] = field(default_factory=lambda: dict(_OBJECTIVES))
     changes: int = 3
     left: int = 0
+    marked: bool = True
+    conflicts: int = 0
+    residue: tuple[Found, ...] = ()
+    residue_problems: tuple[str, ...] = ()
+    proven: bool = True
+    stopped: str = ""
     checked: bool = True
     gap: tuple[float, float] | None = None
     toolkit: Mapping[str, Any] | None = field(default_factory=lambda: {"status": "completed", "deviated": False})
@@ -103,6 +113,7 @@ def plant(root: Path, plan: Plan | None = None, **changed: Any) -> Path:
     _write_ledger(folder, plan, samples)
     _write_changes(folder, plan)
     _write_events(folder, plan)
+    _write_restoration(folder, plan)
     if plan.toolkit is not None:
         folders.write_json(folder / folders.TOOLKIT, plan.toolkit)
     return folder
@@ -249,16 +260,37 @@ def _write_changes(folder: Path, plan: Plan) -> None:
     changes = [change(number) for number in range(plan.changes)]
     hands.seconds = plan.fault_at - 0.02
     mirror.planned(changes)
-    for number, each in enumerate(changes):
+    for number, each in enumerate(changes if plan.marked else ()):
         hands.seconds = plan.fault_at + 0.05 + 0.01 * number
         mirror.marked({each.id: Mark(State.APPLIED)}, {each.id: ORIGIN + plan.fault_at + 0.01 * number})
     if plan.undo_at is None:
         return
-    for number, each in enumerate(changes[plan.left :]):
+    for each in changes[plan.left :][: plan.conflicts]:
+        mirror.marked({each.id: Mark(State.CONFLICT, SOMEBODY)})
+    for number, each in enumerate(changes[plan.left + plan.conflicts :]):
         hands.seconds = plan.undo_at + 0.1 * (number + 1)
         mirror.marked({each.id: Mark(State.UNDONE)})
         hands.seconds += 0.05
         mirror.marked({each.id: Mark(State.VERIFIED, "read back: network ACL acl-1")})
+
+
+def left_acl(whose: Whose = Whose.OURS, change: str = f"bs-{2:012x}", drill: str = "") -> Found:
+    """A network ACL that a scan for residue found."""
+    return Found("network-acl", "acl-left", change, HOME, whose, drill)
+
+
+def _write_restoration(folder: Path, plan: Plan) -> None:
+    if plan.fault_at is None or not plan.changes or plan.undo_at is None or not plan.proven:
+        return
+    ids = [change(number).id for number in range(plan.changes)]
+    borders = plan.left, plan.left + plan.conflicts
+    looked = () if plan.residue_problems else (f"{HOME} (EC2 tags)",)
+    proof = Restoration(
+        iso(STARTED + timedelta(seconds=plan.undo_at + 1)), "drill", plan.changes, plan.changes - borders[1],
+        dict.fromkeys(ids[borders[0] : borders[1]], SOMEBODY), dict.fromkeys(ids[: borders[0]], ""),
+        residue=Residue(looked, plan.residue, plan.residue_problems),
+    )  # fmt: skip
+    folders.write_json(folder / folders.RESTORATION, {"format": 1, "drill": "0142", **asdict(proof)})
 
 
 def _write_events(folder: Path, plan: Plan) -> None:
@@ -278,6 +310,8 @@ def _write_events(folder: Path, plan: Plan) -> None:
         lines.append({"at": plan.fault_at, "kind": "phase", "name": "fault"})
         for step, after in plan.steps.items():
             lines.append({"at": plan.fault_at + after, **_step_event(step, plan.fault_at + after)})
+    if plan.stopped:
+        lines.append({"at": plan.undo_at, "kind": "stop", "reason": plan.stopped})
     if plan.undo_at is not None and plan.fault_at is not None:
         lines.append({"at": plan.undo_at, "kind": "phase", "name": "undo"})
     for line in lines:

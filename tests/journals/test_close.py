@@ -76,7 +76,7 @@ def test_closing_again_after_a_late_undo_judges_anew(planted, tmp_path):
 
 STAGES = (
     "drill.json", "verdict.json", "observer.json", "samples.bin", "ledger.jsonl", "found.jsonl", "changes.jsonl",
-    "events.jsonl", "journal.json",
+    "events.jsonl", "restoration.json", "journal.json",
 )  # fmt: skip
 
 

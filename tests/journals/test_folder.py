@@ -29,7 +29,9 @@ def test_a_line_that_a_killed_writer_left_open_spoils_only_itself(planted, tmp_p
     assert journal.damaged == ("events.jsonl: 1 unreadable line",)
 
 
-@pytest.mark.parametrize("name", [folders.CHANGES, folders.EVENTS, folders.TOOLKIT, folders.VERDICT])
+@pytest.mark.parametrize(
+    "name", [folders.CHANGES, folders.EVENTS, folders.TOOLKIT, folders.RESTORATION, folders.VERDICT]
+)
 def test_a_journal_cut_off_at_any_byte_stays_readable(planted, tmp_path, name):
     folder = planted.plant(tmp_path, planted.SMALL, changes=1)
     whole = (folder / name).read_bytes()

@@ -32,6 +32,6 @@ def test_every_file_and_every_key_of_a_closed_journal_is_in_the_readme(planted, 
     render(folder)
     text = README.read_text(encoding="utf-8")
     named = {file.name for file in folder.iterdir()}
-    for name in ("drill.json", "observer.json", "verdict.json"):
+    for name in ("drill.json", "observer.json", "restoration.json", "verdict.json"):
         named |= set(json.loads((folder / name).read_text(encoding="utf-8")))
     assert [name for name in sorted(named) if f"`{name}`" not in text] == []

@@ -1,8 +1,12 @@
 """What a drill may be called, and the sentence that says why. Everything follows from planted journals."""
 
+import json
+
 import pytest
 
+from blackstart.journals import folder as folders
 from blackstart.journals import numbers
+from blackstart.journals.measure import measure
 from blackstart.journals.objectives import Result
 from blackstart.journals.verdict import Word, judge
 
@@ -11,6 +15,9 @@ NO_OBJECTIVES = dict.fromkeys(
     ("rto_seconds", "rpo_seconds", "dns_failover_seconds", "error_budget_share", "p95_seconds", "p99_seconds")
 )
 NEVER = {"nobody_for": 999, "partly_for": 999, "moves": False, "lost": 0}
+
+
+FORCE, ACCEPT = "blackstart recover --force", "blackstart recover --accept"
 
 
 def activity(name, kind="probe", module="blackstart.probes.platform"):
@@ -93,6 +100,26 @@ def test_a_proven_miss_beats_every_doubt(drilled):
         ({"fault_at": None}, "No fault was injected: the drill changed nothing."),
         ({"checked": False}, "Lost writes: not measured, because the writes were never read back completely."),
         ({"left": 1}, "but 1 change is not proven undone; run blackstart recover 0142."),
+        ({"conflicts": 1}, f"but 1 change is in conflict; run {FORCE} bs-000000000000 or {ACCEPT} bs-000000000000."),
+        ({"conflicts": 2}, f"but 2 changes are in conflict; run {FORCE} CHANGE or {ACCEPT} CHANGE."),
+        (
+            {"residue": "ours"},
+            "but left network-acl acl-left in us-east-1; delete it, then run blackstart recover 0142.",
+        ),
+        (
+            {"residue": "unknown"},
+            "that no drill in the undo log holds carries Blackstart’s tag: network-acl acl-left in us-east-1.",
+        ),
+        (
+            {"residue_problems": ("us-east-1 (EC2 tags): no answer",)},
+            "Whether residue is left is not known: us-east-1 (EC2 tags): no answer.",
+        ),
+        ({"proven": False}, "so nothing proves that none is left; run blackstart recover 0142."),
+        ({"stopped": "by ann: enough"}, "The drill was stopped, so it proves nothing: by ann: enough."),
+        (
+            {"fault_at": None, "stopped": "by ann: enough"},
+            "The drill was stopped before a fault was injected: by ann: enough.",
+        ),
         ({"failing_before": 0.05}, "of requests before the fault, so what followed cannot be put down to it."),
         (CALM, "The fault had no visible effect: no request failed, and every region, zone and pod went on answering."),
         (
@@ -107,7 +134,8 @@ def test_any_doubt_keeps_a_drill_from_passing(drilled, plan, because):
     verdict = judge(drilled(**{"lost": 0, **plan}))
     assert verdict.word is Word.INCONCLUSIVE
     assert said(verdict).endswith(because)
-    assert verdict.exit_code == (3 if "left" in plan else 2)
+    in_place = {"left", "conflicts"} & set(plan) or plan.get("residue") == "ours"
+    assert verdict.exit_code == (3 if in_place else 2)
 
 
 def test_a_drill_that_was_cut_off_proves_nothing(drilled):
@@ -116,9 +144,70 @@ def test_a_drill_that_was_cut_off_proves_nothing(drilled):
     assert said(verdict) == "The drill was cut off before it ended, so it proves nothing; its changes were undone."
 
 
-def test_a_drill_without_samples_is_inconclusive(planted, tmp_path):
-    from blackstart.journals.measure import measure
+def test_residue_outranks_a_proven_miss_in_the_exit_code(drilled):
+    verdict = judge(drilled(lost=3, residue="ours"))
+    assert (verdict.word, verdict.exit_code) == (Word.FAILED, 3)
 
+
+def test_what_a_killed_drill_left_is_told_although_it_never_wrote_down_that_it_had_begun(drilled):
+    verdict = judge(drilled(cut_off=True, lost=0, marked=False, left=3, undo_at=None))
+    assert said(verdict) == (
+        "No fault is known to have been injected, but 3 changes are not proven undone; run blackstart recover 0142."
+    )
+    assert verdict.doubts[1] == "The drill was cut off before a fault was injected."
+    assert verdict.exit_code == 3
+
+
+def test_what_another_drill_holds_does_not_matter(drilled):
+    verdict = judge(drilled(lost=0, residue="theirs"))
+    assert (verdict.word, verdict.doubts) == (Word.PASSED, ())
+
+
+def test_what_a_leftover_made_is_not_counted_twice(drilled):
+    verdict = judge(drilled(lost=0, left=3, residue="ours"))
+    assert (verdict.leftovers, len(verdict.doubts)) == (3, 1)
+
+
+def test_an_undo_log_that_disagrees_with_the_journal_keeps_the_drill_from_passing(planted, tmp_path):
+    folder = planted.plant(tmp_path, planted.SMALL, lost=0)
+    proof = json.loads((folder / folders.RESTORATION).read_text())
+    folders.write_json(folder / folders.RESTORATION, proof | {"verified": 2, "remaining": {"bs-000000000000": ""}})
+    assert said(judge(measure(folder, cut_off=False))) == (
+        "The undo log does not say that 1 change is read back; run blackstart recover 0142."
+    )
+
+
+def test_a_proof_of_restoration_that_cannot_be_read_proves_nothing(planted, tmp_path):
+    folder = planted.plant(tmp_path, planted.SMALL, lost=0)
+    folders.write_json(folder / folders.RESTORATION, {"format": 1, "residue": "none, honestly"})
+    measured = measure(folder, cut_off=False)
+    assert said(judge(measured)).startswith("Nobody looked for residue")
+    assert measured.damaged[0].startswith("restoration.json: ")
+
+
+def test_a_stopped_drill_whose_objective_is_proven_missed_has_failed_all_the_same(drilled):
+    verdict = judge(drilled(lost=3, stopped="by ann: enough"))
+    assert verdict.word is Word.FAILED
+    assert verdict.doubts[0].startswith("The drill was stopped")
+
+
+def test_a_hypothesis_that_a_stopped_drill_had_no_time_for_is_not_a_miss(drilled):
+    verdict = judge(drilled(lost=0, stopped="by ann: enough", toolkit=deviated("pods ready again")))
+    assert verdict.word is Word.INCONCLUSIVE
+
+
+def test_a_change_that_was_accepted_was_not_put_back(planted, tmp_path):
+    folder = planted.plant(tmp_path, planted.SMALL, lost=0)
+    proof = json.loads((folder / folders.RESTORATION).read_text())
+    folders.write_json(folder / folders.RESTORATION, proof | {"accepted": ["bs-000000000000"]})
+    verdict = judge(measure(folder, cut_off=False))
+    assert (said(verdict), verdict.exit_code) == (
+        "1 change was not put back but kept as somebody else made it.",
+        2,
+    )
+
+
+def test_a_drill_without_samples_is_inconclusive(planted, tmp_path):
     folder = planted.plant(tmp_path, planted.SMALL, lost=0)
     (folder / "observer.json").unlink()
     verdict = judge(measure(folder, cut_off=False))
@@ -156,7 +245,22 @@ def test_dns_fail_over_is_an_objective_only_where_something_moved(drilled):
     assert (moved.result, round(moved.measured, 2)) == (Result.MET, 5.22)
 
 
-@pytest.mark.parametrize("plan", [{}, {"lost": 0}, NEVER, CALM, {"left": 1}, {"checked": False}, {"fault_at": None}])
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {},
+        {"lost": 0},
+        NEVER,
+        CALM,
+        {"left": 1},
+        {"conflicts": 1},
+        {"residue": "ours"},
+        {"residue": "unknown"},
+        {"proven": False},
+        {"checked": False},
+        {"fault_at": None},
+    ],
+)
 def test_a_reason_is_one_sentence_of_at_most_25_words(drilled, plan):
     reason = judge(drilled(**plan)).reason
     assert reason.endswith(".")

@@ -8,11 +8,12 @@ import pytest
 import yaml
 from aiohttp import web
 
+from blackstart.access import kubernetes_call
 from blackstart.clock import SystemClock
 from blackstart.observer import events
 from blackstart.observer.events import EventLog
 from blackstart.observer.kube import Kube
-from blackstart.observer.watch import Watcher, writer_region
+from blackstart.observer.watch import Watcher, needs, writer_region
 from blackstart.settings import Evidence
 
 MEMBER = (
@@ -25,19 +26,34 @@ ANSWER = (
     "</GlobalClusters></DescribeGlobalClustersResult></DescribeGlobalClustersResponse>"
 )
 
+EVIDENCE = Evidence(
+    aws_region="us-west-2", global_cluster="shop", kube_context="west", namespace="shop", deployment="orders",
+    event_object="orders",
+)  # fmt: skip
+
 
 class Platform:
     """The standby region's APIs."""
 
     def __init__(self) -> None:
         self.ready, self.desired, self.writer, self.broken = 2, 2, "us-east-1", False
-        self.events = []
+        self.events, self.called, self.heard = [], set(), asyncio.Event()
         self.waiting = threading.Event()
 
     def tell(self, reason: str) -> None:
         about = {"kind": "Deployment", "name": "orders"}
         meta = {"uid": f"u{len(self.events)}", "name": reason, "resourceVersion": str(len(self.events))}
         self.events.append({"metadata": meta, "reason": reason, "message": "m", "involvedObject": about})
+
+    @web.middleware
+    async def listen(self, request: web.Request, handler) -> web.StreamResponse:
+        if request.method == "POST":
+            self.called.add(f"rds:{(await request.post())['Action']}")
+        else:
+            self.called.add(str(kubernetes_call("west", request.method, request.path)))
+        if len(self.called) == 3:
+            self.heard.set()
+        return await handler(request)
 
     async def _deployment(self, request: web.Request) -> web.Response:
         if self.broken:
@@ -59,7 +75,7 @@ class Platform:
 @asynccontextmanager
 async def watched(tmp_path, monkeypatch):
     platform = Platform()
-    app = web.Application()
+    app = web.Application(middlewares=[platform.listen])
     app.router.add_get("/apis/apps/v1/namespaces/shop/deployments/orders", platform._deployment)
     app.router.add_get("/api/v1/namespaces/shop/events", platform._events)
     app.router.add_post("/", platform._rds)
@@ -75,14 +91,10 @@ async def watched(tmp_path, monkeypatch):
     config.write_text(
         yaml.safe_dump({"clusters": [{"name": "west", "cluster": {"server": url}}], "contexts": [context]})
     )
-    evidence = Evidence(
-        aws_region="us-west-2", global_cluster="shop", kube_context="west", namespace="shop", deployment="orders",
-        event_object="orders",
-    )  # fmt: skip
     clock = SystemClock()
     log = EventLog(tmp_path, clock, clock.monotonic())
     async with Kube("west", {"KUBECONFIG": str(config)}) as kube:
-        watcher = Watcher(evidence, log, clock, kube)
+        watcher = Watcher(EVIDENCE, log, clock, kube)
         await watcher.prepare()
         task = asyncio.create_task(watcher.run())
         try:
@@ -153,6 +165,19 @@ def test_an_api_that_fails_is_noted_once_and_asked_again(tmp_path, monkeypatch):
     notes = [fields["text"] for kind, fields in asyncio.run(drill()) if kind == "note"]
     assert notes[0].startswith("cannot see the deployment: could not read /apis/apps/v1/")
     assert notes[1] == "can see the deployment again"
+
+
+def test_watching_calls_just_what_it_declares(tmp_path, monkeypatch):
+    async def drill():
+        async with watched(tmp_path, monkeypatch) as platform:
+            await told(tmp_path, lambda found: {"ready", "writer"} <= set(kinds(found)))
+            await asyncio.wait_for(platform.heard.wait(), 8)
+            return platform.called
+
+    declared = needs(EVIDENCE, "west", "123456789012")
+    assert asyncio.run(drill()) == {need.action for need in declared}
+    assert "arn:aws:rds::123456789012:global-cluster:shop" in declared[0].resources
+    assert needs(Evidence(), "", "") == []
 
 
 @pytest.mark.parametrize("answer", [{}, {"GlobalClusters": []}, {"GlobalClusters": [{"GlobalClusterMembers": []}]}])

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from aiohttp import web
 
+from blackstart.access import kubernetes_call
 from blackstart.errors import ServiceUnreachable
 from blackstart.probes import platform
 
@@ -31,7 +32,11 @@ PODS = [
 ]
 
 
+SEEN = web.AppKey("seen", list)
+
+
 async def _list(request: web.Request) -> web.Response:
+    request.app[SEEN].append(str(kubernetes_call("east", request.method, request.path)))
     items = NODES if request.path == "/api/v1/nodes" else PODS
     if request.query.get("labelSelector", "app=orders") != "app=orders":
         items = []
@@ -48,6 +53,7 @@ def cluster(tmp_path, monkeypatch):
 
     async def serve():
         app = web.Application()
+        app[SEEN] = found["seen"] = []
         app.router.add_get("/api/v1/nodes", _list)
         app.router.add_get("/api/v1/namespaces/shop/pods", _list)
         runner = web.AppRunner(app, access_log=None)
@@ -68,7 +74,7 @@ def cluster(tmp_path, monkeypatch):
     }
     (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
-    yield
+    yield found["seen"]
     found["loop"].call_soon_threadsafe(stop.set)
     thread.join()
 
@@ -88,3 +94,10 @@ def test_an_api_that_does_not_answer_is_no_zero(tmp_path):
     path.write_text(path.read_text().replace("127.0.0.1:", "127.0.0.1:1#"))
     with pytest.raises(ServiceUnreachable):
         platform.ready_nodes()
+
+
+@pytest.mark.parametrize("name", platform.__all__)
+def test_each_probe_calls_just_what_it_declares(cluster, name):
+    probe = getattr(platform, name)
+    probe("shop") if "pods" in name else probe()
+    assert set(cluster) == set(platform.PERMISSIONS[name])

@@ -79,8 +79,64 @@ def test_what_is_left_in_place_stands_above_the_verdict(planted, tmp_path):
     assert "Changes made, and not all undone" in shown.headings
 
 
+def told(shown):
+    """The page's words, all with one space between them."""
+    return " ".join(shown.text.split())
+
+
+def test_the_proof_of_restoration_stands_below_the_changes(region_loss):
+    text = told(page(region_loss))
+    section = text[text.index("Changes made, and undone") : text.index("Can this result")]
+    assert "Read back✓3 of 3 changes" in section
+    assert "Residue✓nothing found in us-east-1 (EC2 tags)" in section
+    assert "Provenby the drill at 14:03:36Z" in section
+
+
+ACL = "network-acl acl-left in us-east-1 (change bs-000000000002)"
+UNASKED = "us-east-1 (EC2 tags): no answer"
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ({"residue": "theirs"}, f"Residue{ACL}, held by drill 0150, which puts it back itself"),
+        ({"residue": "unknown"}, f"Residue?{ACL}, held by no drill in the undo log"),
+        ({"residue": "ours"}, f"Residue✕{ACL}, left by this drill"),
+        ({"residue_problems": (UNASKED,)}, f"Residue?not known: {UNASKED}"),
+        ({"proven": False}, "Residue?nobody looked for any"),
+        (
+            {"conflicts": 1},
+            "somebody else gave it; left so. To put it back all the same: blackstart recover --force bs-",
+        ),
+    ],
+)
+def test_residue_and_conflicts_are_named_with_whose_they_are(planted, tmp_path, plan, words):
+    if "residue" in plan:
+        plan = {"residue": (planted.left_acl(planted.Whose(plan["residue"]), drill="0150"),)}
+    assert words in told(page(planted.plant(tmp_path, planted.SMALL, **plan)))
+
+
+def test_residue_of_the_drill_stands_above_the_verdict_and_another_drills_does_not(planted, tmp_path):
+    ours, theirs = (
+        page(planted.plant(tmp_path, planted.SMALL, residue=(planted.left_acl(planted.Whose(whose)),)))
+        for whose in ("ours", "theirs")
+    )
+    warning = "Residue was found: network-acl acl-left in us-east-1."
+    assert ours.text.index(warning) < ours.text.index("FAILED", 100)
+    assert "Changes made, and not all undone" in ours.headings
+    assert "Residue was found" not in theirs.text
+
+
+def test_a_conflict_comes_with_both_ways_out_of_it(planted, tmp_path):
+    text = page(planted.plant(tmp_path, planted.SMALL, lost=0, conflicts=1)).text
+    for command in ("blackstart recover --force bs-000000000000", "blackstart recover --accept bs-000000000000"):
+        assert text.index(command, 100) < text.index("INCONCLUSIVE", 100)
+
+
 def test_a_journal_full_of_markup_stays_text(planted, tmp_path):
-    folder = planted.plant(tmp_path, planted.SMALL, fault=HOSTILE, title=HOSTILE, service=HOSTILE, toolkit=_hostile())
+    residue = (planted.Found(*[HOSTILE] * 4, planted.Whose.UNKNOWN, HOSTILE),)
+    hostile = {"fault": HOSTILE, "title": HOSTILE, "service": HOSTILE, "toolkit": _hostile(), "residue": residue}
+    folder = planted.plant(tmp_path, planted.SMALL, **hostile)
     folders.append(folder, folders.EVENTS, {"at": 5.0, "kind": HOSTILE, "text": HOSTILE})
     shown = page(folder)
     assert [tag for tag, _ in shown.tags].count("script") == 2
@@ -94,7 +150,16 @@ def _hostile():
 
 
 @pytest.mark.parametrize(
-    "missing", ["observer.json", "samples.bin", "ledger.jsonl", "changes.jsonl", "events.jsonl", "verdict.json"]
+    "missing",
+    [
+        "observer.json",
+        "samples.bin",
+        "ledger.jsonl",
+        "changes.jsonl",
+        "events.jsonl",
+        "restoration.json",
+        "verdict.json",
+    ],
 )
 def test_a_journal_with_a_hole_still_gives_a_page_that_says_so(planted, tmp_path, missing):
     folder = planted.plant(tmp_path, planted.SMALL, lost=0)

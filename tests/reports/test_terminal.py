@@ -12,6 +12,8 @@ PLANS = [
     {},
     {"lost": 0},
     {"left": 1},
+    {"conflicts": 2},
+    {"proven": False},
     {"fault_at": None},
     {"checked": False},
     {"nobody_for": 99, "partly_for": 99, "moves": False},
@@ -41,13 +43,24 @@ def test_it_tells_rto_with_its_error_and_steps_rpo_availability_outage_and_undo(
         "availability",
         "longest outage",
         "steps             detect 2.75 s",
-        "3 of 3 changes, read back",
+        "3 of 3 changes, read back, no residue",
     ):
         assert words in text
 
 
 def test_what_may_still_be_in_place_comes_before_everything(drilled):
     assert outcome(drilled(left=1)).startswith("NOT PUT BACK  1 change may still be in place: subnet subnet-0")
+
+
+def test_residue_comes_before_everything_too(planted, drilled):
+    told = outcome(drilled(residue=(planted.left_acl(),)))
+    assert told.startswith("NOT PUT BACK  Residue was found: network-acl acl-left in us-east-1.")
+
+
+def test_a_conflict_is_told_with_both_ways_out_of_it(drilled):
+    told = " ".join(outcome(drilled(conflicts=1)).split())
+    for way in ("force", "accept"):
+        assert f"blackstart recover --{way} bs-000000000000" in told
 
 
 def test_a_terminal_without_unicode_gets_ascii(region_loss):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from blackstart.access import Aws, Need, arn, everything
 from blackstart.changes.clients import Clients
 from blackstart.changes.compare import CompareAndRestore, Seen, Wanted
 from blackstart.changes.model import ZONE, Change, Json, Share, new_id
@@ -106,6 +107,13 @@ class GroupZones(CompareAndRestore):
         "autoscaling:ResumeProcesses",
         "autoscaling:UpdateAutoScalingGroup",
     )
+
+    def needs(self, change: Change) -> Sequence[Need]:
+        resource = f"autoScalingGroup:*:autoScalingGroupName/{change.target.id}"
+        group = arn("autoscaling", change.target.region, change.target.account, resource)
+        moves = change.before[SUBNETS] != change.after[SUBNETS]
+        writes = self.permissions[1:] if moves else self.permissions[1:3]
+        return everything(self.permissions[:1], change.target.region, [Aws(name, (group,)) for name in writes])
 
     def read(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Seen]:
         found: dict[str, Seen] = {}

@@ -8,24 +8,45 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from blackstart.errors import ConfigInvalid, ServiceUnreachable
+from blackstart.access import Call
+from blackstart.errors import ConfigInvalid, Refused, ServiceUnreachable
 
 if TYPE_CHECKING:
     from blackstart.changes.kube import Kube
 
-CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 3.0, 15.0, 8
+TIMEOUTS, ATTEMPTS = (3.0, 15.0), 8
+
+
+def unrecorded(call: Call) -> None:
+    """Nobody keeps a record of calls."""
 
 
 class Clients:
     """``threads`` is how many calls may be under way at once; ``attempts`` bounds each call's tries.
+    ``timeouts``: to connect and to read, in seconds. ``read_only``: calls that may change something are refused instead
+    of made. ``record`` is told of each other call before it is made, from any thread; tries of one call count once.
+
     ConfigInvalid from any method if the environment names no usable credentials, region or cluster.
     """
 
-    def __init__(self, threads: int = 16, attempts: int = ATTEMPTS, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        threads: int = 16,
+        attempts: int = ATTEMPTS,
+        environ: Mapping[str, str] = os.environ,
+        timeouts: tuple[float, float] = TIMEOUTS,
+        *,
+        read_only: bool = False,
+        record: Callable[[Call], None] = unrecorded,
+    ) -> None:
+        self._read_only = read_only
+        self._record = record
         self._threads = threads
+        self._timeouts = timeouts
         self._attempts = attempts
         self._kubeconfig = environ.get("KUBECONFIG") or None
         self._lock = threading.RLock()
@@ -44,14 +65,17 @@ class Clients:
             if key not in self._aws:
                 config = Config(
                     retries={"mode": "standard", "total_max_attempts": self._attempts},
-                    connect_timeout=CONNECT_SECONDS,
-                    read_timeout=READ_SECONDS,
+                    connect_timeout=self._timeouts[0],
+                    read_timeout=self._timeouts[1],
                     max_pool_connections=self._threads,
                 )
                 try:
-                    self._aws[key] = self._open_session().client(service, region_name=region or None, config=config)
+                    client = self._open_session().client(service, region_name=region or None, config=config)
                 except (BotoCoreError, ValueError) as error:
                     raise ConfigInvalid("the AWS environment", f"{service} {region}".strip(), str(error)) from error
+                # The first event of every call: nothing has left the process yet, and an error here ends the call.
+                client.meta.events.register("provide-client-params", partial(self._aws_call, service, region))
+                self._aws[key] = client
             return self._aws[key]
 
     def account(self) -> str:
@@ -73,7 +97,7 @@ class Clients:
 
         with self._lock:
             if cluster not in self._kube:
-                self._kube[cluster] = connect(cluster, self._kubeconfig, self._threads)
+                self._kube[cluster] = connect(cluster, self._kubeconfig, self._threads, self._called, self._timeouts)
             return self._kube[cluster]
 
     def close(self) -> None:
@@ -83,6 +107,14 @@ class Clients:
                 client.close()
             self._aws.clear()
             self._kube.clear()
+
+    def _aws_call(self, service: str, region: str, *, model: Any, params: Any, **_: Any) -> None:
+        self._called(Call(f"{service}:{model.name}", region, dict(params)))
+
+    def _called(self, call: Call) -> None:
+        if self._read_only and not call.reads:
+            raise Refused(f"calling {call}", "only reading is allowed here")
+        self._record(call)
 
     def _open_session(self) -> Any:
         import boto3.session

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from blackstart.access import Need, everything
 from blackstart.changes.clients import Clients
 from blackstart.changes.kind import Ending, Outcome
 from blackstart.changes.model import Change, Json
@@ -39,10 +40,14 @@ class Difference:
 
 def compare(seen: Mapping[str, Json], before: Mapping[str, Json], after: Mapping[str, Json]) -> Difference:
     """Judge every field that the change meant to alter. Pure."""
-    altered = [field for field in after if before.get(field) != after[field]]
+    altered = _altered(before, after)
     ours = tuple(field for field in altered if seen.get(field) == after[field])
     foreign = tuple(field for field in altered if seen.get(field) not in (before.get(field), after[field]))
     return Difference(ours, foreign)
+
+
+def _altered(before: Mapping[str, Json], after: Mapping[str, Json]) -> list[str]:
+    return [field for field in after if before.get(field) != after[field]]
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ class CompareAndRestore(ABC):
     name: ClassVar[str]
     permissions: ClassVar[tuple[str, ...]]
     batch_size: ClassVar[int] = 1
+    joined: ClassVar[bool] = False
+    restores: ClassVar[bool] = True
 
     @abstractmethod
     def read(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Seen]:
@@ -68,6 +75,9 @@ class CompareAndRestore(ABC):
     @abstractmethod
     def write(self, wanted: Sequence[Wanted], clients: Clients) -> None:
         """Make it so. Must tolerate that part of it is so already."""
+
+    def needs(self, change: Change) -> Sequence[Need]:
+        return everything(self.permissions, change.target.region)
 
     def apply(self, changes: Sequence[Change], clients: Clients) -> None:
         found = self.read(changes, clients)
@@ -105,6 +115,24 @@ class CompareAndRestore(ABC):
             change: Outcome(Ending.RESTORED) if change in written and outcome.ending is Ending.PENDING else outcome
             for change, outcome in outcomes.items()
         }
+
+    def found(self, change: Change, clients: Clients) -> Mapping[str, Json] | str:
+        """What the target is now; or why it cannot be written, as the end of a sentence."""
+        seen = self.read([change], clients)[change.id]
+        if seen is None:
+            return f"{change.target} no longer exists"
+        return f"{change.target} is {seen.doing}" if isinstance(seen, Unsettled) else seen
+
+    def force(self, change: Change, clients: Clients) -> None:
+        """Write ``before`` to every field that the change meant to alter, whatever is there. NotYet if that cannot be
+        done now."""
+        seen = self.found(change, clients)
+        if isinstance(seen, str):
+            raise NotYet(str(change.target), seen)
+        fields = {field: change.before[field] for field in _altered(change.before, change.after)}
+        fields = {field: value for field, value in fields.items() if seen.get(field) != value}
+        if fields:
+            self.write([Wanted(change, fields, seen)], clients)
 
     def verify(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Outcome]:
         found = self.read(changes, clients)

@@ -6,6 +6,8 @@ applies them; and puts back whatever it applied if anything goes wrong.
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,16 +16,25 @@ from pathlib import Path
 from typing import Protocol
 
 from blackstart.changes import pool
-from blackstart.changes.guards import refusal
+from blackstart.changes.answers import passing, told
+from blackstart.changes.guards import Request, refusal
 from blackstart.changes.log import Drill, Entry, Fault, Mark
 from blackstart.changes.logs import open_log
 from blackstart.changes.model import Change, State
 from blackstart.changes.owner import here
 from blackstart.changes.reach import Boundary, Reach, open_reach
 from blackstart.changes.reverter import Reverter
-from blackstart.changes.undo import FIRST_PAUSE, UndoReport, put_back, undo
+from blackstart.changes.undo import FIRST_PAUSE, LONGEST_PAUSE, UndoReport, put_back, undo
 from blackstart.clock import Clock, iso
-from blackstart.errors import ApplyFailed, ConfigInvalid, NotYet, Refused, TargetChanged, UndoLogUnusable
+from blackstart.errors import (
+    ApplyFailed,
+    BlackstartError,
+    ConfigInvalid,
+    NotYet,
+    Refused,
+    TargetChanged,
+    UndoLogUnusable,
+)
 from blackstart.scope import Scope
 
 __all__ = ["Gate", "UndoReport", "Watch", "inject", "open_gate", "undo"]
@@ -56,6 +67,8 @@ class Gate:
 
     def close(self) -> None:
         """The drill ends in order: let the reverter go, which puts back whatever is still in place."""
+        with contextlib.suppress(UndoLogUnusable):  # then the drill stays listed, for `blackstart recover` to end
+            self.reach.log.end(self.drill.id)
         self.watch.release()
         self.reach.clients.close()
         self.reach.log.close()
@@ -64,15 +77,18 @@ class Gate:
 def open_gate(
     scope: Scope, drill: str, title: str, folder: Path, *, log_url: str = "", clock: Clock | None = None
 ) -> Gate:
-    """The gate of a drill that this process owns; its reverter is on its way.
+    """The gate of a drill that this process owns, which the undo log knows; its reverter is on its way.
 
     ``folder`` is the drill's journal, which exists; ``log_url`` "": this user's log. Changes nothing outside of both.
+    Refused while the kill switch is on.
     """
     log = open_log(log_url)
     reach = open_reach(log, folder, "drill", clock)
+    record = Drill(drill, title, here(), iso(reach.clock.now()), str(folder))
+    log.begin(record)
     watch = Reverter(log.url, drill, folder)
     watch.start()
-    return Gate(scope, Drill(drill, title, here(), iso(reach.clock.now()), str(folder)), reach, watch)
+    return Gate(scope, record, reach, watch)
 
 
 def inject(
@@ -82,18 +98,24 @@ def inject(
     *,
     duration_seconds: float | None = None,
     nothing: str = "",
+    region_drill: bool = False,
 ) -> None:
     """Apply ``changes`` as one fault; on return all are applied and recorded so.
 
     ``subject`` completes "not …" ("failing zone us-east-1a"), ``nothing`` says what was looked for when there are no
-    changes ("no subnet in vpc-1 is in us-east-1a"). After ``duration_seconds`` the reverter ends the fault if the drill
-    has not. Raises Refused, ConfigInvalid or UndoLogUnusable with nothing changed, ApplyFailed after an error half way,
-    with everything put back or what is not named. Interrupts put everything back too, and go on.
+    changes ("no subnet in vpc-1 is in us-east-1a"). ``region_drill``: all zones of a region are meant. After
+    ``duration_seconds`` the reverter ends the fault if the drill has not.
+
+    Errors that may pass are waited out for ``reach.apply_seconds``. Raises Refused, ConfigInvalid or UndoLogUnusable
+    with nothing changed, ApplyFailed after an error half way, with everything put back or what is not named.
+    Interrupts put everything back too, and go on.
     """
     changes = tuple(changes)
-    number, fault = _record(changes, gate, subject, duration_seconds, nothing)
+    held = [entry.change for entry in gate.reach.log.entries(gate.drill.id) if entry.open]
+    request = Request(gate.scope, changes, held, gate.reach, nothing, region_drill)
+    number, fault = _record(request, gate, subject, duration_seconds)
     entries = [Entry(change, gate.drill.id, number, fault, State.PLANNED, "") for change in changes]
-    attempt = _Attempt(gate.reach)
+    attempt = _Attempt(gate.drill.id, gate.reach)
     try:
         attempt.run(changes)
     except BaseException as error:  # whatever ends the attempt, also an interrupt, must not leave half a fault
@@ -101,16 +123,13 @@ def inject(
         if error is not attempt.problem:
             raise
         left = (*report.remaining, *report.conflicts)
-        raise ApplyFailed(subject, str(error) or repr(error), report.restored, left) from error
+        raise ApplyFailed(subject, told(error, attempt.permissions), report.restored, left) from error
 
 
-def _record(
-    changes: Sequence[Change], gate: Gate, subject: str, duration_seconds: float | None, nothing: str
-) -> tuple[int, Fault]:
+def _record(request: Request, gate: Gate, subject: str, duration_seconds: float | None) -> tuple[int, Fault]:
     """Ask every guard, then write the fault down. The fault and its number."""
-    reach = gate.reach
-    held = [entry.change for entry in reach.log.entries(gate.drill.id) if entry.open]
-    reason = refusal(gate.scope, changes, held, nothing)
+    reach, changes = gate.reach, request.changes
+    reason = refusal(request)
     if reason:
         raise Refused(subject, reason)
     if duration_seconds is not None and duration_seconds <= 0:
@@ -119,7 +138,8 @@ def _record(
         reach.kinds.lookup(name)
     gate.watch.ensure(subject)
     began = reach.clock.monotonic()
-    fault = Fault(subject, began, None if duration_seconds is None else began + duration_seconds)
+    ends = None if duration_seconds is None else began + duration_seconds
+    fault = Fault(subject, began, ends, gate.scope.share_regions)
     ids = tuple(change.id for change in changes)
     reach.boundary(Boundary.LOGGING, ids)
     number = reach.log.append(gate.drill, fault, changes)
@@ -131,20 +151,23 @@ def _record(
 class _Attempt:
     """One try to apply the changes of a fault, step by step."""
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, drill: str, reach: Reach) -> None:
+        self._drill = drill
         self._reach = reach
         self._started: set[str] = set()
         self._tried_again: set[str] = set()
         self._left_alone: set[str] = set()
+        self._ending = threading.Event()
+        self.permissions: tuple[str, ...] = ()
         self.problem: BaseException | None = None
-        """The error of a kind or of the undo log; None for whatever else ended the attempt."""
+        """The error of a kind, or of the undo log (it tells of a stop); None for whatever else ended the attempt."""
 
     def run(self, changes: Sequence[Change]) -> None:
         """Apply all; raises the first error, when no call is under way any more."""
         ordered = sorted(changes, key=lambda change: change.step)
         for _, step in groupby(ordered, key=lambda change: change.step):
             todo = pool.batches(step, self._reach.kinds)
-            with closing(pool.run(self._apply, todo, self._reach.concurrency)) as finished:
+            with closing(pool.run(self._apply, todo, self._reach.concurrency, self._ending)) as finished:
                 for some in finished:
                     self._mark(some)
 
@@ -153,24 +176,33 @@ class _Attempt:
         return {change.id for change in changes if change.id not in self._started} | self._left_alone
 
     def _apply(self, batch: pool.Batch) -> float:
-        """Monotonic seconds just before the call."""
+        """Monotonic seconds just before the first call that may have changed something.
+
+        Tried again while that may help, and nobody waits for the end.
+        """
         self._reach.boundary(Boundary.APPLYING, batch.ids)
         self._started.update(batch.ids)
         clock = self._reach.clock
-        deadline, pause = clock.monotonic() + self._reach.settle_seconds, FIRST_PAUSE
+        deadline, pause = clock.monotonic() + self._reach.apply_seconds, FIRST_PAUSE
+        began: float | None = None
         while True:
-            began = clock.monotonic()
+            now = clock.monotonic()
             try:
                 batch.kind.apply(batch.changes, self._reach.clients)
                 break
-            except NotYet:
-                self._tried_again.update(batch.ids)
-                if clock.monotonic() + pause > deadline:
+            except BaseException as error:
+                # After a call of unknown outcome, what looks changed may be our own doing, seen half way.
+                if not passing(error) and not (began is not None and isinstance(error, TargetChanged)):
                     raise
+                self._tried_again.update(batch.ids)  # so whatever is found changed from now on may be our own doing
+                if self._ending.is_set() or clock.monotonic() + pause > deadline:
+                    raise
+                if not isinstance(error, NotYet):
+                    began = began or now
             clock.sleep(pause)
-            pause *= 2
+            pause = min(pause * 2, LONGEST_PAUSE)
         self._reach.boundary(Boundary.APPLIED, batch.ids)
-        return began
+        return began or now
 
     def _mark(self, finished: Sequence[pool.Done[float]]) -> None:
         began = {change: done.result for done in finished if done.error is None for change in done.batch.ids}
@@ -178,8 +210,8 @@ class _Attempt:
             marks = {change: Mark(State.APPLIED) for change in began}
             self._reach.boundary(Boundary.MARKING, tuple(marks))
             try:
-                self._reach.log.mark(marks)
-            except UndoLogUnusable as error:
+                self._reach.log.mark(self._drill, marks)
+            except BlackstartError as error:
                 self.problem = error
                 raise
             self._reach.mirror.marked(marks, began)
@@ -188,5 +220,5 @@ class _Attempt:
             if done.error is not None:
                 if isinstance(done.error, TargetChanged):
                     self._left_alone.update(set(done.batch.ids) - self._tried_again)
-                self.problem = done.error
+                self.problem, self.permissions = done.error, tuple(done.batch.kind.permissions)
                 raise done.error

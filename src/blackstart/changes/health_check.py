@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from blackstart.access import Aws, Need, arn
 from blackstart.changes.clients import Clients
 from blackstart.changes.compare import CompareAndRestore, Seen, Wanted
 from blackstart.changes.model import Change, new_id
-from blackstart.errors import Refused
+from blackstart.errors import NotYet, Refused
 from blackstart.scope import Target
 
 INVERTED, VERSION = "inverted", "version"
@@ -72,6 +73,10 @@ class InvertedHealthCheck(CompareAndRestore):
     name: ClassVar[str] = "route53.health_check"
     permissions: ClassVar[tuple[str, ...]] = ("route53:GetHealthCheck", "route53:UpdateHealthCheck")
 
+    def needs(self, change: Change) -> Sequence[Need]:
+        check = arn("route53", "", "", f"healthcheck/{change.target.id}")
+        return [Aws(name, (check,)) for name in self.permissions]
+
     def read(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Seen]:
         route53 = clients.aws("route53")
         found: dict[str, Seen] = {}
@@ -89,8 +94,13 @@ class InvertedHealthCheck(CompareAndRestore):
 
     def write(self, wanted: Sequence[Wanted], clients: Clients) -> None:
         for item in wanted:
-            clients.aws("route53").update_health_check(
-                HealthCheckId=item.change.target.id,
-                HealthCheckVersion=item.seen[VERSION],
-                Inverted=bool(item.fields[INVERTED]),
-            )
+            route53 = clients.aws("route53")
+            try:
+                route53.update_health_check(
+                    HealthCheckId=item.change.target.id,
+                    HealthCheckVersion=item.seen[VERSION],
+                    Inverted=bool(item.fields[INVERTED]),
+                )
+            except route53.exceptions.HealthCheckVersionMismatch as error:
+                # Somebody else's update, or our own that got through before and was made again: look first.
+                raise NotYet(str(item.change.target), "seen in a version that it no longer has") from error

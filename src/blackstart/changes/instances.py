@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from blackstart.access import Aws, Need, arn, everything
 from blackstart.changes.auto_scaling_zone import Group
 from blackstart.changes.clients import Clients
 from blackstart.changes.compare import CompareAndRestore, Seen, Unsettled, Wanted
@@ -129,6 +130,10 @@ class InstancePower(CompareAndRestore):
     name: ClassVar[str] = "ec2.instance_power"
     permissions: ClassVar[tuple[str, ...]] = ("ec2:DescribeInstances", "ec2:StopInstances", "ec2:StartInstances")
     batch_size: ClassVar[int] = IDS
+    joined: ClassVar[bool] = True
+
+    def needs(self, change: Change) -> Sequence[Need]:
+        return _needs(self.permissions, change, "ec2:StopInstances", "ec2:StartInstances")
 
     def read(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Seen]:
         states = _states(changes, clients)
@@ -156,6 +161,11 @@ class InstanceTermination:
         "autoscaling:DescribeAutoScalingGroups",
     )
     batch_size: ClassVar[int] = IDS
+    joined: ClassVar[bool] = True
+    restores: ClassVar[bool] = False
+
+    def needs(self, change: Change) -> Sequence[Need]:
+        return _needs(self.permissions, change, "ec2:TerminateInstances")
 
     def apply(self, changes: Sequence[Change], clients: Clients) -> None:
         for region in sorted({change.target.region for change in changes}):
@@ -164,11 +174,11 @@ class InstanceTermination:
 
     def undo(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Outcome]:
         states = _states(changes, clients)
-        whole = {place: _whole(clients, *place) for place in {_group(change) for change in changes}}
+        gone = [change for change in changes if STATES.get(states.get(change.target.id, ""), TERMINATED) == TERMINATED]
+        ids = {change.target.id for change in gone}
+        whole = {place: _whole(clients, *place, ids) for place in {_group(change) for change in gone}}
         return {
-            change.id: Outcome(Ending.UNTOUCHED)
-            if STATES.get(states.get(change.target.id, ""), TERMINATED) != TERMINATED
-            else whole[_group(change)]
+            change.id: whole[_group(change)] if change.target.id in ids else Outcome(Ending.UNTOUCHED)
             for change in changes
         }
 
@@ -176,16 +186,23 @@ class InstanceTermination:
         return self.undo(changes, clients)
 
 
+def _needs(permissions: Sequence[str], change: Change, *of_the_instance: str) -> Sequence[Need]:
+    instance = arn("ec2", change.target.region, change.target.account, f"instance/{change.target.id}")
+    return everything(permissions, change.target.region, [Aws(name, (instance,)) for name in of_the_instance])
+
+
 def _group(change: Change) -> tuple[str, str]:
     return change.target.region, change.before["group"]
 
 
-def _whole(clients: Clients, region: str, group: str) -> Outcome:
+def _whole(clients: Clients, region: str, group: str, gone: Collection[str]) -> Outcome:
+    """Whether ``group`` is whole again without the instances ``gone``, which it may not have missed yet."""
     answer = clients.aws("autoscaling", region).describe_auto_scaling_groups(AutoScalingGroupNames=[group])
     if not answer["AutoScalingGroups"]:
         return Outcome(Ending.CONFLICT, f"Auto Scaling group {group}, which would replace it, no longer exists")
     found = answer["AutoScalingGroups"][0]
-    healthy = [item for item in found["Instances"] if (item["LifecycleState"], item["HealthStatus"]) == HEALTHY]
+    others = [item for item in found["Instances"] if item["InstanceId"] not in gone]
+    healthy = [item for item in others if (item["LifecycleState"], item["HealthStatus"]) == HEALTHY]
     if len(healthy) < found["DesiredCapacity"]:
         seen = f"{len(healthy)} of {found['DesiredCapacity']} instances in service"
         return Outcome(Ending.WAITING, f"Auto Scaling group {group} has {seen}")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from blackstart.access import Need
 from blackstart.changes.clients import Clients
 from blackstart.changes.model import Change
 
@@ -67,10 +68,25 @@ class Kind(Protocol):
         """The most changes to hand over at once."""
         ...
 
+    @property
+    def joined(self) -> bool:
+        """Whether the calls of a batch are made once for all of it, not once for each change."""
+        ...
+
+    @property
+    def restores(self) -> bool:
+        """Whether undo gives the target itself back; else somebody else heals it, whom ``undo_summary`` names."""
+        ...
+
+    def needs(self, change: Change) -> Sequence[Need]:
+        """``permissions``, as narrow as they can be given for applying, undoing and verifying this one change. Pure."""
+        ...
+
     def apply(self, changes: Sequence[Change], clients: Clients) -> None:
         """Make each target's state ``after``. Returning means all are applied.
 
-        TargetChanged means that nothing was done; NotYet, that it is worth another try; any other error: not known.
+        TargetChanged means that nothing was done. Any other error: not known; it is tried again if the error is NotYet,
+        or one that may pass (``answers.passing``).
         """
         ...
 

@@ -6,14 +6,16 @@ Its typed models take seconds for a few thousand pods; raw JSON takes a tenth of
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from blackstart.access import Call, kubernetes_call
 from blackstart.errors import BlackstartError, ConfigInvalid, ServiceUnreachable
 
-CONNECT_SECONDS, READ_SECONDS = 3.0, 15.0
 PAGE = 500
+ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE = 5, 0.25, 5.0
+TIMEOUTS = (3.0, 15.0)
 
 
 @dataclass
@@ -29,10 +31,19 @@ class KubeRefused(BlackstartError):
 
 
 class Kube:
-    """One API server. ``cluster`` is the cluster's name in the kubeconfig. Usable from several threads."""
+    """One API server. ``cluster`` is the cluster's name in the kubeconfig. Usable from several threads.
 
-    def __init__(self, api: Any, cluster: str) -> None:
+    Reads and deletions are tried again a few times while the server is too busy, fails or does not answer; all else
+    is not, because it might be done twice. ``timeouts``: to connect and to read, in seconds. ``called`` is told of
+    every call before it is made; an error from it ends the call.
+    """
+
+    def __init__(
+        self, api: Any, cluster: str, called: Callable[[Call], None], timeouts: tuple[float, float] = TIMEOUTS
+    ) -> None:
         self._api = api
+        self._called = called
+        self._timeouts = timeouts
         self.cluster = cluster
 
     def get(self, path: str, **query: str) -> Any:
@@ -80,6 +91,7 @@ class Kube:
         from urllib3.exceptions import HTTPError
 
         wanted = f"{method} {path}"
+        self._called(kubernetes_call(self.cluster, method, path))
         try:
             answer = self._api.call_api(
                 path,
@@ -89,7 +101,7 @@ class Kube:
                 body=body,
                 auth_settings=["BearerToken"],
                 _preload_content=False,
-                _request_timeout=(CONNECT_SECONDS, READ_SECONDS),
+                _request_timeout=self._timeouts,
             )
             return json.loads(answer.data)
         except ApiException as error:
@@ -110,7 +122,34 @@ def _message(body: Any) -> str:
         return str(body or "")
 
 
-def connect(cluster: str, kubeconfig: str | None, threads: int) -> Kube:
+def _patience() -> Any:
+    """How urllib3 tries again. A server that asks for a longer pause than we have is asked again earlier."""
+    from urllib3 import Retry
+    from urllib3.response import BaseHTTPResponse
+
+    class Patience(Retry):
+        def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+            asked = super().get_retry_after(response)
+            return None if asked is None else min(asked, LONGEST_PAUSE)
+
+    return Patience(
+        total=ATTEMPTS - 1,
+        read=2,  # each may have waited for the whole time-out
+        allowed_methods={"GET", "DELETE"},
+        status_forcelist={429, 500, 502, 503, 504},
+        backoff_factor=FIRST_PAUSE,
+        backoff_max=LONGEST_PAUSE,
+        raise_on_status=False,
+    )
+
+
+def connect(
+    cluster: str,
+    kubeconfig: str | None,
+    threads: int,
+    called: Callable[[Call], None],
+    timeouts: tuple[float, float] = TIMEOUTS,
+) -> Kube:
     """Open the API of ``cluster``, a context's name or its cluster's; ConfigInvalid if the kubeconfig has none."""
     from kubernetes import client, config
     from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
@@ -126,7 +165,8 @@ def connect(cluster: str, kubeconfig: str | None, threads: int) -> Kube:
             raise ConfigInvalid(path, cluster, f"no context has this name or this cluster (there are: {have})")
         settings = client.Configuration()
         settings.connection_pool_maxsize = threads
+        settings.retries = _patience()
         config.load_kube_config(path, named["name"], settings)
     except (config.ConfigException, OSError) as error:
         raise ConfigInvalid(path, cluster, str(error)) from error
-    return Kube(client.ApiClient(settings), named["context"]["cluster"])
+    return Kube(client.ApiClient(settings), named["context"]["cluster"], called, timeouts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -67,7 +67,9 @@ class Change:
     share: Share | None = None
 
     def to_json(self) -> dict[str, Json]:
-        return asdict(self)
+        share = None if self.share is None else vars(self.share)
+        # dataclasses.asdict copies every value deeply, which is most of what the gate would cost
+        return vars(self) | {"target": vars(self.target) | {"tags": dict(self.target.tags)}, "share": share}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Change:
@@ -85,5 +87,15 @@ def new_id() -> str:
 
 
 def lock_name(target: Target) -> str:
-    """What two drills must not hold at the same time, as one string."""
+    """What two drills must never hold at the same time, as one string."""
     return "/".join((target.kind, target.account, target.region, target.cluster, target.namespace, target.id))
+
+
+def area_name(target: Target) -> str:
+    """What two drills hold at the same time only if both share: the region, else the cluster; "" if it is in neither.
+
+    Without the account, because a target in a cluster does not know it.
+    """
+    if target.region:
+        return f"region {target.region}"
+    return f"cluster {target.cluster}" if target.cluster else ""

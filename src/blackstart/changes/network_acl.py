@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from blackstart.access import Aws, Need, arn, everything
+from blackstart.changes import pool
 from blackstart.changes.clients import Clients
 from blackstart.changes.compare import CompareAndRestore, Seen, Wanted
 from blackstart.changes.model import TAG, ZONE, Change, Share, new_id
@@ -21,6 +23,8 @@ from blackstart.scope import Target
 
 FIS_TAG = "managedByFIS"
 EXISTS, ACL, ASSOCIATION, MADE_BY = "exists", "acl", "association", "made by "
+OURS = ("Null", f"aws:ResourceTag/{TAG}", "false")
+"""The IAM condition that a network ACL carries our tag: its id is not known before it is made."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,16 @@ class DenyAllAcl(CompareAndRestore):
         "ec2:DeleteNetworkAcl",
     )
 
+    def needs(self, change: Change) -> Sequence[Need]:
+        any_acl, vpc = _arn(change, "network-acl/*"), _arn(change, f"vpc/{change.target.id}")
+        create = "CreateNetworkAcl"
+        narrowed = (
+            Aws(f"ec2:{create}", (any_acl, vpc)),
+            Aws("ec2:CreateTags", (any_acl,), ("StringEquals", "ec2:CreateAction", create), f"ec2:{create}"),
+            Aws("ec2:DeleteNetworkAcl", (any_acl,), OURS),
+        )
+        return everything(self.permissions, change.target.region, narrowed)
+
     def read(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Seen]:
         return {change.id: {EXISTS: bool(_made_by(clients, change.target.region, change.id))} for change in changes}
 
@@ -118,23 +132,42 @@ class SubnetAcl(CompareAndRestore):
 
     name: ClassVar[str] = "ec2.subnet_acl"
     permissions: ClassVar[tuple[str, ...]] = ("ec2:DescribeNetworkAcls", "ec2:ReplaceNetworkAclAssociation")
-    batch_size: ClassVar[int] = 8  # one read for so many swaps; more would swap fewer subnets at the same time
+    batch_size: ClassVar[int] = 200  # the most subnets that one describe_network_acls can be asked for
+
+    def needs(self, change: Change) -> Sequence[Need]:
+        swap, subnet = self.permissions[1], _arn(change, f"subnet/{change.target.id}")
+        before, ours = _arn(change, f"network-acl/{change.before[ACL]}"), _arn(change, "network-acl/*")
+        return everything(
+            self.permissions, change.target.region, (Aws(swap, (before, subnet)), Aws(swap, (ours,), OURS))
+        )
 
     def read(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Seen]:
         found = _guarding(clients, changes)
         return {change.id: found.get(change.target.id) for change in changes}
 
     def write(self, wanted: Sequence[Wanted], clients: Clients) -> None:
-        made: dict[str, str] = {}
-        for item in wanted:
-            region, acl = item.change.target.region, str(item.fields[ACL])
-            if acl.startswith(MADE_BY):
-                fence = acl.removeprefix(MADE_BY)
-                made[fence] = made.get(fence) or _only(_made_by(clients, region, fence), fence)
-                acl = made[fence]
-            clients.aws("ec2", region).replace_network_acl_association(
-                AssociationId=item.seen[ASSOCIATION], NetworkAclId=acl
-            )
+        wished = {(item.change.target.region, str(item.fields[ACL])) for item in wanted}
+        ids = {acl: _id(clients, region, acl) for region, acl in wished}
+
+        def swap(item: Wanted) -> None:
+            ec2 = clients.aws("ec2", item.change.target.region)
+            _swap(ec2, item.seen[ASSOCIATION], ids[str(item.fields[ACL])], item.change.target)
+
+        pool.each(swap, wanted)
+
+
+def _swap(ec2: Any, association: str, acl: str, subnet: Target) -> None:
+    try:
+        ec2.replace_network_acl_association(AssociationId=association, NetworkAclId=acl)
+    except ec2.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidAssociationID.NotFound":
+            raise
+        # Each swap makes a new association: the read lagged, or the call got through before and was made again.
+        raise NotYet(str(subnet), "seen with an association that it no longer has") from error
+
+
+def _arn(change: Change, resource: str) -> str:
+    return arn("ec2", change.target.region, change.target.account, resource)
 
 
 def _guarding(clients: Clients, changes: Sequence[Change]) -> dict[str, dict[str, str]]:
@@ -159,10 +192,15 @@ def _made_by(clients: Clients, region: str, change_id: str) -> list[str]:
     return [acl["NetworkAclId"] for acl in _acls(clients, region, [(f"tag:{TAG}", [change_id])])]
 
 
-def _only(acls: Sequence[str], change_id: str) -> str:
-    if not acls:
+def _id(clients: Clients, region: str, acl: str) -> str:
+    """The id of an ACL as ``_called`` names it."""
+    if not acl.startswith(MADE_BY):
+        return acl
+    change_id = acl.removeprefix(MADE_BY)
+    made = _made_by(clients, region, change_id)
+    if not made:
         raise NotYet(f"the network ACL of change {change_id}", "not to be seen")
-    return acls[0]
+    return made[0]
 
 
 def _acls(clients: Clients, region: str, filters: Iterable[tuple[str, list[str]]]) -> list[dict[str, Any]]:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from blackstart.access import Aws, Need, arn
 from blackstart.changes.clients import Clients
 from blackstart.changes.compare import CompareAndRestore, Seen, Unsettled, Wanted
-from blackstart.changes.model import Change, new_id
+from blackstart.changes.model import Change, Share, new_id
 from blackstart.errors import NotYet, Refused
 from blackstart.scope import Target
 
@@ -69,8 +70,16 @@ def plan_resize(found: NodeGroup, desired: int, new_change: Callable[[], str] = 
             summary=f"node group {found.name} of {found.cluster}: {sizes['desiredSize']} → {desired} nodes",
             undo_summary=f"giving it {sizes['desiredSize']} nodes again",
             calls=("eks:UpdateNodegroupConfig",),
+            share=_share(found, desired),
         )
     ]
+
+
+def _share(found: NodeGroup, desired: int) -> Share | None:
+    """The nodes that go, by number: which they are is decided by EKS."""
+    size = found.sizes["desiredSize"]
+    going = tuple(str(number) for number in range(desired, size))
+    return Share("node", f"node group {found.cluster}/{found.name}", going, size) if going else None
 
 
 class NodeGroupSizes(CompareAndRestore):
@@ -78,6 +87,11 @@ class NodeGroupSizes(CompareAndRestore):
 
     name: ClassVar[str] = "eks.node_group_sizes"
     permissions: ClassVar[tuple[str, ...]] = ("eks:DescribeNodegroup", "eks:UpdateNodegroupConfig")
+
+    def needs(self, change: Change) -> Sequence[Need]:
+        target = change.target
+        group = arn("eks", target.region, target.account, f"nodegroup/{target.id}/*")
+        return [Aws(name, (group,)) for name in self.permissions]
 
     def read(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Seen]:
         found: dict[str, Seen] = {}

@@ -6,8 +6,10 @@ the machine's start, because the wall clock may be stepped while a drill runs.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +45,16 @@ def gone(owner: Owner) -> bool | None:
         return _created(owner.pid) != owner.created
     except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
         return True
+
+
+def interrupt(owner: Owner) -> bool:
+    """Ask that process to end (SIGINT); whether it was there to be asked. Never asks this one, or another machine's."""
+    if gone(owner) is not False or owner.pid == os.getpid():
+        return False
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(owner.pid, signal.SIGINT)
+        return True
+    return False
 
 
 def _boot() -> str:

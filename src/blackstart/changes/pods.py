@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from blackstart.access import Need, in_namespace
 from blackstart.changes.clients import Clients
 from blackstart.changes.kind import Ending, Outcome
 from blackstart.changes.kube import Kube, KubeRefused
@@ -19,17 +20,19 @@ from blackstart.scope import Target
 
 HEALERS = {"ReplicaSet": "replicasets", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
 ZONE_LABEL = "topology.kubernetes.io/zone"
+REGION_LABEL = "topology.kubernetes.io/region"
 
 
 @dataclass(frozen=True)
 class Pod:
-    """One pod, as found. ``owner``: kind and name of its controller, or None. ``zone``: that of its node."""
+    """One pod, as found. ``owner``: kind and name of its controller, or None. ``zone``, ``region``: of its node."""
 
     name: str
     uid: str
     labels: Mapping[str, str]
     owner: tuple[str, str] | None
     zone: str
+    region: str
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,7 @@ def find_pods(clients: Clients, context: str, namespace: str, selector: str) -> 
     ``context``: of the kubeconfig. Deleted pods that are still shutting down are left out.
     """
     kube = clients.kube(context)
-    zones = {
-        node["metadata"]["name"]: node["metadata"].get("labels", {}).get(ZONE_LABEL, "")
-        for node in kube.items("/api/v1/nodes")
-    }
+    nodes = {node["metadata"]["name"]: node["metadata"].get("labels", {}) for node in kube.items("/api/v1/nodes")}
     items = kube.items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector)
     pods = [
         Pod(
@@ -60,13 +60,17 @@ def find_pods(clients: Clients, context: str, namespace: str, selector: str) -> 
             item["metadata"]["uid"],
             item["metadata"].get("labels", {}),
             _controller(item),
-            zones.get(item["spec"].get("nodeName", ""), ""),
+            *_place(nodes.get(item["spec"].get("nodeName", ""), {})),
         )
         for item in items
         if "deletionTimestamp" not in item["metadata"]
     ]
     pods.sort(key=lambda pod: pod.name)
     return Pods(kube.cluster, context, namespace, selector, tuple(pods))
+
+
+def _place(labels: Mapping[str, str]) -> tuple[str, str]:
+    return labels.get(ZONE_LABEL, ""), labels.get(REGION_LABEL, "")
 
 
 def plan_deletion(
@@ -88,15 +92,38 @@ def _deletion(found: Pods, pod: Pod, grace_seconds: int, change_id: str) -> Chan
         id=change_id,
         kind=PodDeletion.name,
         target=Target(
-            "pod", pod.name, cluster=found.cluster, namespace=found.namespace, zone=pod.zone, tags=dict(pod.labels)
+            "pod",
+            pod.name,
+            region=pod.region,
+            zone=pod.zone,
+            cluster=found.cluster,
+            namespace=found.namespace,
+            tags=dict(pod.labels),
         ),
         before={"context": found.context, "uid": pod.uid, "owner": {"kind": kind, "name": owner}},
         after={"deleted": True, "grace_seconds": grace_seconds},
         summary=f"pod {found.namespace}/{pod.name}" + (f" ({pod.zone})" if pod.zone else "") + ": deleted",
         undo_summary=f"{kind} {owner}, which starts another one",
         calls=("kubernetes:delete pods",),
-        share=Share("pod", f"{found.cluster}/{found.namespace} {found.selector}", (pod.name,), len(found.pods)),
+        share=_share(found, pod),
     )
+
+
+def _share(found: Pods, pod: Pod) -> Share:
+    """Of its workload, because a selection may span many; those of its pods that the selection leaves out do not count,
+    which makes the share no smaller than it is."""
+    workload = _workload(pod)
+    total = sum(_workload(each) == workload for each in found.pods)
+    return Share("pod", f"{found.cluster}/{found.namespace} {workload}", (pod.name,), total)
+
+
+def _workload(pod: Pod) -> str:
+    """Its controller, or the deployment behind it, so that the pods of a roll-out count together."""
+    kind, name = pod.owner or ("", "")
+    of_template = "-" + pod.labels.get("pod-template-hash", "")
+    if kind == "ReplicaSet" and name.endswith(of_template):
+        return f"Deployment {name.removesuffix(of_template)}"
+    return f"{kind} {name}"
 
 
 class PodDeletion:
@@ -113,6 +140,14 @@ class PodDeletion:
         "kubernetes:get deployments",
     )
     batch_size: ClassVar[int] = 1
+    joined: ClassVar[bool] = False
+    restores: ClassVar[bool] = False
+
+    def needs(self, change: Change) -> Sequence[Need]:
+        owner = HEALERS[change.before["owner"]["kind"]]
+        above = ("kubernetes:get deployments",) if owner == "replicasets" else ()
+        names = (*self.permissions[:3], f"kubernetes:get {owner}", *above)
+        return in_namespace(names, change.target.cluster, change.target.namespace)
 
     def apply(self, changes: Sequence[Change], clients: Clients) -> None:
         for change in changes:
@@ -167,10 +202,15 @@ def _wanted(owner: Any) -> int:
 
 
 def _ready(change: Change, owner: Any, kube: Kube) -> int:
-    """How many live pods of ``owner`` are ready: counted, because its status may not know of the deletion yet."""
+    """How many live pods of ``owner`` are ready: counted, because its status may not know of the deletion yet.
+
+    Without the deleted one, which a list that lags still has.
+    """
     path = f"/api/v1/namespaces/{change.target.namespace}/pods"
     pods = kube.items(path, labelSelector=_selector(owner["spec"]["selector"]))
-    return sum("deletionTimestamp" not in pod["metadata"] and _is_ready(pod) for pod in pods)
+    gone = change.before["uid"]
+    live = (pod for pod in pods if "deletionTimestamp" not in pod["metadata"] and pod["metadata"]["uid"] != gone)
+    return sum(_is_ready(pod) for pod in live)
 
 
 def _is_ready(pod: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import groupby
+from threading import Event
 from typing import Generic, TypeVar
 
 from blackstart.changes.kind import Kind
@@ -12,6 +13,9 @@ from blackstart.changes.model import Change
 from blackstart.changes.registry import Kinds
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
+AT_ONCE = 16
+"""API calls under way at the same time."""
 
 
 class Batch:
@@ -47,11 +51,12 @@ def batches(changes: Iterable[Change], kinds: Kinds) -> list[Batch]:
 
 
 def run(
-    work: Callable[[Batch], Result], todo: Sequence[Batch], limit: int
+    work: Callable[[Batch], Result], todo: Sequence[Batch], limit: int, ending: Event | None = None
 ) -> Generator[list[Done[Result]], None, None]:
     """Do ``work`` on each batch, at most ``limit`` at once; yield what is over as it comes in, several at a time.
 
-    Closing the iterator starts no more and waits for those under way. The work's errors are results, not raised.
+    Closing the iterator starts no more and waits for those under way, which ``ending`` tells that it does. The work's
+    errors are results, not raised.
     """
     if not todo:
         return
@@ -63,5 +68,18 @@ def run(
                 over, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 yield [Done(futures[future], future) for future in over]
         finally:
+            if ending and waiting:
+                ending.set()
             for future in futures:
                 future.cancel()
+
+
+def each(work: Callable[[Item], None], items: Sequence[Item]) -> None:
+    """Do ``work`` on every item, ``AT_ONCE`` at the same time. All are tried; then the first error is raised."""
+    if len(items) == 1:
+        work(items[0])
+        return
+    with ThreadPoolExecutor(AT_ONCE, "blackstart-calls") as pool:
+        futures = [pool.submit(work, item) for item in items]
+    for future in futures:
+        future.result()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from blackstart.changes import pool
+from blackstart.changes.answers import told
 from blackstart.changes.kind import Ending, Outcome
 from blackstart.changes.log import Entry, Mark
 from blackstart.changes.model import Change, State
@@ -21,6 +22,12 @@ from blackstart.errors import ConfigInvalid, UndoIncomplete, UndoLogUnusable
 PATIENCE_SECONDS = 120.0
 FIRST_PAUSE, LONGEST_PAUSE, PAUSE_GROWTH = 0.2, 5.0, 1.5
 HOLDS_UP = (Ending.PENDING,)
+QUIET = (State.UNDONE, State.CONFLICT)
+
+
+def always() -> bool:
+    """Nothing ends the undo but its own end."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -56,16 +63,20 @@ def undo(
     *,
     faults: Collection[int] | None = None,
     patience_seconds: float = PATIENCE_SECONDS,
+    under_way: bool = False,
+    go_on: Callable[[], bool] = always,
 ) -> UndoReport:
     """Put back what ``drill`` changed (only the faults with these numbers, if given), as the undo log has it.
 
-    Tries with growing pauses until all is verified or in conflict, or until ``patience_seconds`` have passed. Does not
-    raise for what could not be put back: see the report. UndoLogUnusable if the log cannot be read.
+    Tries with growing pauses until all is verified or in conflict, or until ``patience_seconds`` have passed, or
+    ``go_on`` says no. ``under_way``: the drill's process still runs, so a change that is only planned may be applied at
+    any moment; it is put back, but stays open. Does not raise for what could not be put back: see the report.
+    UndoLogUnusable if the log cannot be read.
     """
     entries = [entry for entry in reach.log.entries(drill) if entry.open]
     if faults is not None:
         entries = [entry for entry in entries if entry.number in faults]
-    return put_back(drill, entries, reach, patience_seconds=patience_seconds)
+    return put_back(drill, entries, reach, patience_seconds=patience_seconds, under_way=under_way, go_on=go_on)
 
 
 def put_back(
@@ -75,9 +86,11 @@ def put_back(
     *,
     never: Collection[str] = (),
     patience_seconds: float = PATIENCE_SECONDS,
+    under_way: bool = False,
+    go_on: Callable[[], bool] = always,
 ) -> UndoReport:
     """As ``undo``, for ``entries`` in hand. ``never``: ids of changes that surely never were applied."""
-    undoing = _Undoing(reach)
+    undoing = _Undoing(drill, reach, under_way)
     undoing.close_unapplied(never)
     clock = reach.clock
     deadline, pause = clock.monotonic() + patience_seconds, FIRST_PAUSE
@@ -85,7 +98,7 @@ def put_back(
         progress = undoing.round(entries)
         pause = FIRST_PAUSE if progress else min(pause * PAUSE_GROWTH, LONGEST_PAUSE)
         left = [entry.change.id for entry in entries if entry.change.id not in undoing.over]
-        if not left or clock.monotonic() + pause > deadline:
+        if not left or not go_on() or clock.monotonic() + pause > deadline:
             break
         clock.sleep(min(pause, undoing.next_look(pause)))
     conflicts = {change: outcome.note for change, outcome in undoing.outcomes.items() if _conflict(outcome)}
@@ -106,9 +119,12 @@ def _conflict(outcome: Outcome) -> bool:
 class _Undoing:
     """What is known so far. ``over``: verified or in conflict. ``outcomes``: the last look at each change."""
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, drill: str, reach: Reach, under_way: bool) -> None:
+        self._drill = drill
         self._reach = reach
+        self._under_way = under_way
         self._look_again: dict[str, float] = {}
+        self._alone: set[str] = set()
         self.outcomes: dict[str, Outcome] = {}
         self.restored: set[str] = set()
         self.over: set[str] = set()
@@ -143,17 +159,19 @@ class _Undoing:
 
     def _step(self, entries: Sequence[Entry]) -> None:
         changes = self._known(entries)
-        quiet = {entry.change.id for entry in entries if entry.state in (State.UNDONE, State.CONFLICT)}
+        states = {entry.change.id: entry.state for entry in entries}
         settled = []
         for change, outcome in self._ask(changes, self._undo, Boundary.UNDOING):
             self.outcomes[change.id] = outcome
             if outcome.ending is Ending.RESTORED:
                 self.restored.add(change.id)
-            if outcome.done and not self._in_doubt(change, outcome, quiet):
+            if not self._in_doubt(change, outcome, states[change.id]) and outcome.done:
                 settled.append(change)
-        self._record({change.id: Mark(State.UNDONE) for change in settled if change.id not in quiet})
+        self._record({change.id: Mark(State.UNDONE) for change in settled if states[change.id] not in QUIET})
         for change, outcome in self._ask(settled, self._verify, Boundary.VERIFYING):
             self.outcomes[change.id] = outcome
+            if _conflict(outcome):
+                self._in_doubt(change, outcome, states[change.id])
         self._close([entry.change for entry in entries], settled)
 
     def _close(self, looked_at: Sequence[Change], settled: Sequence[Change]) -> None:
@@ -176,14 +194,20 @@ class _Undoing:
                 self.outcomes[entry.change.id] = Outcome(Ending.WAITING, str(error))
         return found
 
-    def _in_doubt(self, change: Change, outcome: Outcome, quiet: Collection[str]) -> bool:
-        """Whether an untouched target may yet change: its call may be under way still, or the read may lag."""
-        if outcome.ending is Ending.RESTORED or change.id in self.restored or change.id in quiet:
-            return False
+    def _in_doubt(self, change: Change, outcome: Outcome, state: State) -> bool:
+        """Whether the target may yet turn out otherwise: a call may still be under way, or the read may lag."""
+        if self._under_way and state is State.PLANNED and (outcome.done or _conflict(outcome)):
+            self.outcomes[change.id] = Outcome(Ending.WAITING, "the drill's process may still be applying it")
+            return True
+        if _conflict(outcome):
+            looks = "changed by somebody else" if state is not State.CONFLICT else ""
+        else:
+            sure = outcome.ending is not Ending.UNTOUCHED or change.id in self.restored or state in QUIET
+            looks = "" if sure else "untouched"
         now, wait = self._reach.clock.monotonic(), self._reach.settle_seconds
-        if now >= self._look_again.setdefault(change.id, now + wait):
+        if not looks or now >= self._look_again.setdefault(change.id, now + wait):
             return False
-        note = f"{change.target} looks untouched; it is looked at again, in case a call is still under way"
+        note = f"{change.target} looks {looks}; it is looked at again, in case a call is still under way"
         self.outcomes[change.id] = Outcome(Ending.WAITING, note)
         return True
 
@@ -197,15 +221,24 @@ class _Undoing:
             return work(batch)
 
         found = []
-        todo = pool.batches(changes, self._reach.kinds)
+        todo = self._batches(changes)
         with closing(pool.run(observed, todo, self._reach.concurrency)) as finished:
             for done in (each for some in finished for each in some):
                 for change in done.batch.changes:
                     if done.error is None:
-                        found.append((change, done.result[change.id]))
+                        nothing = Outcome(Ending.PENDING, f"{change.kind} does not say how it stands")
+                        found.append((change, done.result.get(change.id, nothing)))
                     else:
-                        found.append((change, Outcome(Ending.PENDING, str(done.error) or repr(done.error))))
+                        self._alone.add(change.id)
+                        reason = told(done.error, done.batch.kind.permissions)
+                        found.append((change, Outcome(Ending.PENDING, reason)))
         return found
+
+    def _batches(self, changes: Sequence[Change]) -> list[pool.Batch]:
+        """What failed together is tried one by one from then on, so that one target cannot hold up the others."""
+        kinds = self._reach.kinds
+        alone = [pool.Batch(kinds.lookup(each.kind), [each]) for each in changes if each.id in self._alone]
+        return [*pool.batches([each for each in changes if each.id not in self._alone], kinds), *alone]
 
     def _undo(self, batch: pool.Batch) -> Mapping[str, Outcome]:
         outcomes = batch.kind.undo(batch.changes, self._reach.clients)
@@ -224,7 +257,7 @@ class _Undoing:
         self._reach.boundary(Boundary.MARKING, tuple(marks))
         self._reach.mirror.marked(marks)
         try:
-            self._reach.log.mark(marks)
+            self._reach.log.mark(self._drill, marks)
         except UndoLogUnusable as error:
             self.log_problem = str(error)
         self._reach.boundary(Boundary.MARKED, tuple(marks))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ def open_verdict(folder: Path) -> None:
     reason = "The drill was cut off before it ended, so it proves nothing."
     nothing = dict.fromkeys(_NUMBERS)
     head = {"verdict": Word.INCONCLUSIVE, "reason": reason, **_heading(drill, cut_off=True)}
-    write_json(folder / folders.VERDICT, {**head, **nothing, "rto_steps": [], "leftovers": [], "objectives": {}})
+    write_json(
+        folder / folders.VERDICT,
+        {**head, **nothing, "rto_steps": [], "leftovers": [], "residue": None, "objectives": {}},
+    )
 
 
 def close(folder: Path, cut_off: bool = False) -> tuple[Measured, Verdict]:
@@ -41,6 +45,7 @@ def close(folder: Path, cut_off: bool = False) -> tuple[Measured, Verdict]:
 
 def to_json(measured: Measured, verdict: Verdict) -> dict[str, Json]:
     """Everything in ``verdict.json``; null is "not measured", never zero."""
+    proof = measured.restoration
     return {
         "verdict": verdict.word,
         "reason": verdict.reason,
@@ -51,6 +56,8 @@ def to_json(measured: Measured, verdict: Verdict) -> dict[str, Json]:
             {"change": c.id, "kind": c.kind, "target": c.target, "summary": c.summary, "state": c.state, "note": c.note}
             for c in measured.leftovers
         ],
+        "residue": None if proof is None else [asdict(found) for found in proof.residue.found],
+        "residue_problems": [] if proof is None else list(proof.residue.problems),
         "changes": len(measured.changes),
         "objectives": {objective.key: _objective(objective) for objective in verdict.objectives},
         "doubts": list(verdict.doubts),

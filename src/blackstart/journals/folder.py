@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from blackstart.clock import iso
-from blackstart.errors import JournalUnreadable
+from blackstart.errors import JournalUnreadable, JournalUnwritable
 
 FORMAT = 1
 DRILL = "drill.json"
@@ -24,6 +25,7 @@ OBSERVER = "observer.json"
 CHANGES = "changes.jsonl"
 EVENTS = "events.jsonl"
 TOOLKIT = "journal.json"
+RESTORATION = "restoration.json"
 VERDICT = "verdict.json"
 REPORT = "report.html"
 
@@ -36,7 +38,7 @@ class Drill:
 
     ``experiment`` is the file's stem, ``file`` its path as given, ``sha256`` of its bytes. ``origin_monotonic`` is
     the zero of all times "since origin". ``fault`` says in a few words what is lost: "loss of region us-east-1".
-    ``service``, ``observing`` and ``objectives`` are the effective settings, as JSON.
+    ``service``, ``observing``, ``objectives`` and ``scope`` are the effective settings, as JSON.
     """
 
     drill: str
@@ -50,6 +52,7 @@ class Drill:
     service: Mapping[str, Json] = field(default_factory=dict)
     observing: Mapping[str, Json] = field(default_factory=dict)
     objectives: Mapping[str, Json] = field(default_factory=dict)
+    scope: Mapping[str, Json] = field(default_factory=dict)
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
@@ -66,8 +69,8 @@ class Drill:
 class Journal:
     """What a folder holds, parsed but not interpreted. Samples and ledger are read by the observer's own readers.
 
-    ``toolkit`` is Chaos Toolkit's journal, ``verdict`` the last verdict written; None where the file is missing or
-    cut off. ``damaged`` names files that hold lines or text that could not be read.
+    ``toolkit`` is Chaos Toolkit's journal, ``restoration`` and ``verdict`` the last ones written; None where the file
+    is missing or cut off. ``damaged`` names files that hold lines or text that could not be read.
     """
 
     folder: Path
@@ -76,26 +79,30 @@ class Journal:
     changes: tuple[Mapping[str, Json], ...]
     events: tuple[Mapping[str, Json], ...]
     toolkit: Mapping[str, Json] | None
+    restoration: Mapping[str, Json] | None
     verdict: Mapping[str, Json] | None
     damaged: tuple[str, ...] = ()
 
 
 def create(root: Path, drill: Drill) -> Path:
-    """Make the folder of a new drill under ``root`` and write ``drill.json``; returns the folder.
+    """Make the folder of a new drill under ``root`` and write ``drill.json``; returns the folder. JournalUnwritable,
+    from all that writes here, if that cannot be done.
 
     Two drills of one experiment that start in the same second get different folders (``…Z-2``).
     """
     parent = root / drill.experiment
-    parent.mkdir(parents=True, exist_ok=True)
+    with _writing(root, drill.experiment):
+        parent.mkdir(parents=True, exist_ok=True)
     stamp = drill.started.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     attempt = 1
     while True:
         folder = parent / (stamp if attempt == 1 else f"{stamp}-{attempt}")
-        try:
-            folder.mkdir()
-            break
-        except FileExistsError:
-            attempt += 1
+        with _writing(parent, folder.name):
+            try:
+                folder.mkdir()
+                break
+            except FileExistsError:
+                attempt += 1
     write_json(folder / DRILL, drill.to_json())
     return folder
 
@@ -103,14 +110,15 @@ def create(root: Path, drill: Drill) -> Path:
 def append(folder: Path, name: str, record: Mapping[str, Json]) -> None:
     """Add one line to the JSON-lines file ``name``, after closing a line that a killed writer left open."""
     line = json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
-    handle = os.open(folder / name, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        size = os.fstat(handle).st_size
-        if size and os.pread(handle, 1, size - 1) != b"\n":
-            line = "\n" + line
-        os.write(handle, line.encode("utf-8"))
-    finally:
-        os.close(handle)
+    with _writing(folder, name):
+        handle = os.open(folder / name, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            size = os.fstat(handle).st_size
+            if size and os.pread(handle, 1, size - 1) != b"\n":
+                line = "\n" + line
+            os.write(handle, line.encode("utf-8"))
+        finally:
+            os.close(handle)
 
 
 def write_json(path: Path, data: Mapping[str, Json]) -> None:
@@ -121,11 +129,21 @@ def write_json(path: Path, data: Mapping[str, Json]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Like write_json, for any text."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    with _writing(path.parent, path.name):
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+
+
+@contextmanager
+def _writing(folder: Path, name: str) -> Iterator[None]:
+    """A disk that is full, gone or read-only, as JournalUnwritable."""
+    try:
+        yield
+    except OSError as error:
+        raise JournalUnwritable(str(folder), name, str(error)) from error
 
 
 def read(folder: Path) -> Journal:
@@ -138,6 +156,7 @@ def read(folder: Path) -> Journal:
         changes=_read_lines(folder / CHANGES, damaged),
         events=_read_lines(folder / EVENTS, damaged),
         toolkit=_read_json(folder / TOOLKIT, damaged),
+        restoration=_read_json(folder / RESTORATION, damaged),
         verdict=_read_json(folder / VERDICT, damaged),
         damaged=tuple(damaged),
     )

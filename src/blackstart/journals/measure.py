@@ -14,11 +14,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from blackstart.changes.residue import Found, Whose
 from blackstart.errors import JournalUnreadable, NotMeasured
 from blackstart.journals import folder as folders
-from blackstart.journals import toolkit
+from blackstart.journals import restoration, toolkit
 from blackstart.journals.data import Data, accounted
 from blackstart.journals.folder import Drill, Journal
+from blackstart.journals.restoration import Restoration
 from blackstart.journals.story import ChangeStory, stories
 from blackstart.journals.users import Users, watched
 from blackstart.observer import ledger, samples
@@ -34,7 +36,8 @@ class Measured:
     """One drill. All times in seconds since its origin.
 
     ``fault_at`` is just before the first change was applied, ``undo_at`` when putting back began; None if that never
-    happened. ``users`` is None where ``no_users`` says why. ``damaged`` names what could not be read.
+    happened. ``users`` is None where ``no_users`` says why. ``restoration`` is None if nobody proved it. ``damaged``
+    names what could not be read.
     """
 
     folder: Path
@@ -51,12 +54,25 @@ class Measured:
     users: Users | None
     no_users: str
     data: Data
+    restoration: Restoration | None = None
     damaged: tuple[str, ...] = ()
 
     @property
     def leftovers(self) -> tuple[ChangeStory, ...]:
         """Changes that are not proven to be undone."""
         return tuple(change for change in self.changes if change.left)
+
+    @property
+    def residue(self) -> tuple[Found, ...]:
+        """What of this drill was found although its change is undone; that of a leftover is in place with it."""
+        left = {change.id for change in self.leftovers}
+        ours = self.restoration.of(Whose.OURS) if self.restoration else ()
+        return tuple(found for found in ours if found.change not in left)
+
+    @property
+    def stopped(self) -> str:
+        """Who or what ended the drill before its time, and why; "" if nobody did."""
+        return next((str(event.fields.get("reason") or "?") for event in self.events if event.kind == "stop"), "")
 
     @property
     def undone_at(self) -> float | None:
@@ -102,6 +118,7 @@ def measure(folder: Path, cut_off: bool | None = None) -> Measured:
         users=users,
         no_users=no_users,
         data=_data(folder, fault_at, users.recovered_at if users else None, damaged),
+        restoration=restoration.parse(journal.restoration, damaged),
         damaged=tuple(damaged),
     )
 

@@ -1,8 +1,8 @@
 """The verdict of a drill: passed, failed or inconclusive, with the sentence that says why. Pure.
 
 A proven miss beats every doubt; any doubt keeps a drill from passing. No fault, no samples, an unhealthy start, an
-activity that raised, a fault without effect, a drill that was cut off, a change that is not proven undone, no
-objective at all: none of these can pass.
+activity that raised, a fault without effect, a drill that was cut off or stopped, a change that is not proven undone,
+residue, or nobody who could look for it, no objective at all: none of these can pass.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from blackstart.journals import numbers, reasons
+from blackstart.journals import reasons, restored
 from blackstart.journals.assess import assess
 from blackstart.journals.measure import Measured
 from blackstart.journals.objectives import Objective, Result
@@ -31,7 +31,7 @@ class Word(StrEnum):
 @dataclass(frozen=True)
 class Verdict:
     """``reason`` is one sentence. ``doubts`` are all sentences that would each have kept the drill from passing.
-    ``leftovers`` counts changes that are not proven undone."""
+    ``leftovers`` counts changes that are not proven undone, and what was found of those that are."""
 
     word: Word
     reason: str
@@ -53,7 +53,7 @@ def judge(measured: Measured) -> Verdict:
     missed = [objective for objective in objectives if objective.result is Result.MISSED]
     deviations = _deviations(measured, objectives)
     doubts = tuple(_doubts(measured, objectives))
-    left = len(measured.leftovers)
+    left = len(measured.leftovers) + len(measured.residue)
     if measured.fault_at is not None and (missed or deviations):
         return Verdict(Word.FAILED, reasons.failed(measured, objectives, deviations), objectives, doubts, left)
     if doubts:
@@ -63,7 +63,9 @@ def judge(measured: Measured) -> Verdict:
 
 def _deviations(measured: Measured, objectives: Sequence[Objective]) -> list[Deviation]:
     """Hypotheses that did not hold afterwards. Those about users compare single numbers, without their uncertainty:
-    where an objective is too close to tell, they prove nothing."""
+    where an objective is too close to tell, they prove nothing. Nor does any of a drill that was stopped half way."""
+    if measured.stopped:
+        return []
     unsure = any(objective.result is Result.INCONCLUSIVE for objective in objectives)
     after = [deviation for deviation in measured.toolkit.deviations if deviation.phase == "after"]
     return [deviation for deviation in after if not (unsure and deviation.module == _MEASURED_HERE)]
@@ -72,7 +74,9 @@ def _deviations(measured: Measured, objectives: Sequence[Objective]) -> list[Dev
 def _doubts(measured: Measured, objectives: Sequence[Objective]) -> Iterator[str]:
     """Everything that keeps the drill from passing, the most fundamental first."""
     if measured.fault_at is None:
+        yield from restored.left(measured)
         yield _no_fault(measured)
+        yield from restored.unproven(measured)
         return
     yield from _incomplete(measured)
     if measured.users is None:
@@ -89,6 +93,8 @@ def _doubts(measured: Measured, objectives: Sequence[Objective]) -> Iterator[str
 
 def _no_fault(measured: Measured) -> str:
     """Why nothing was injected: the first thing that stopped it."""
+    if measured.stopped:
+        return f"The drill was stopped before a fault was injected: {_clean(measured.stopped)}."
     sick = reasons.unhealthy(measured)
     before = [raised for raised in measured.toolkit.raised if raised.phase == "before"]
     if sick and (before or any(each.phase == "before" for each in measured.toolkit.deviations)):
@@ -111,13 +117,14 @@ def _no_fault(measured: Measured) -> str:
 
 
 def _incomplete(measured: Measured) -> Iterator[str]:
-    left = measured.leftovers
-    if left:
-        many = numbers.plural(len(left), "change is", "changes are")
-        yield f"{reasons.did(measured)}, but {many} not proven undone; run blackstart recover {measured.drill.drill}."
+    yield from restored.left(measured)
+    if measured.stopped:
+        yield f"The drill was stopped, so it proves nothing: {_clean(measured.stopped)}."
     if measured.cut_off:
-        undone = "" if left or not measured.changes else "; its changes were undone"
+        kept = measured.leftovers or measured.residue or not measured.changes
+        undone = "" if kept else "; its changes were undone"
         yield f"The drill was cut off before it ended, so it proves nothing{undone}."
+    yield from restored.unproven(measured)
 
 
 def _unproven(measured: Measured) -> Iterator[str]:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from blackstart.access import Need
 from blackstart.changes.clients import Clients
 from blackstart.changes.compare import CompareAndRestore, Seen, Wanted
 from blackstart.changes.model import ZONE, Change, Share, new_id
@@ -82,7 +83,7 @@ def plan_data_stores(found: LabRegion, change_id: str, step: int = 0) -> Change:
 
 def _whole(found: LabRegion) -> Share:
     """All zones of the region at once, so that the scope has to allow it."""
-    return Share(ZONE, found.region, (found.region,), 1)
+    return Share(ZONE, f"{found.region} as a whole", (found.region,), 1)
 
 
 def _target(kind: str, found: LabRegion) -> Target:
@@ -94,6 +95,9 @@ class _LabFault(CompareAndRestore):
 
     member: str
     permissions = ("lab:faults",)
+
+    def needs(self, change: Change) -> Sequence[Need]:
+        return ()  # the lab's admin API asks for none
 
     def plan_region(self, region: str, clients: Clients, step: int) -> Sequence[Change]:
         """This fault in ``region`` of the lab that the environment names."""

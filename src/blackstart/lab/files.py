@@ -73,10 +73,13 @@ def _at(address: Address) -> str:
     return f"{address[0]}:{address[1]}"
 
 
-def settings(laid: Topology, folder: Path) -> str:
-    """``blackstart.toml``: the whole lab is in scope, and the evidence is looked for in its standby region."""
+def settings(laid: Topology, folder: Path, cluster_ids: Mapping[str, str]) -> str:
+    """``blackstart.toml``: the whole lab is in scope, and the evidence is looked for in its standby region.
+
+    ``cluster_ids``: the uid of the namespace kube-system, by cluster.
+    """
     home, standby = laid.home, laid.standby
-    tables: dict[str, dict[str, Any]] = {
+    tables: dict[str, Mapping[str, Any]] = {
         "": {"undo_log": f"sqlite://{folder / 'undo.sqlite'}"},
         "scope": {
             "environment": "lab",
@@ -87,6 +90,7 @@ def settings(laid: Topology, folder: Path) -> str:
             "required_tag": next(iter(OPT_IN)),
             "whole_region": True,
         },
+        "scope.cluster_ids": cluster_ids,
         "service": {
             "name": SERVICE,
             "host": SERVICE_HOST,

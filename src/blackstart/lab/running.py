@@ -50,6 +50,7 @@ class Running:
         self._kubelets: dict[str, Kubelet] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._pending: dict[str, bool] = {}
+        self._cluster_ids: dict[str, str] = {}
         self._broken: dict[str, set[str]] = {CONTROL_PLANE: set(), DATA_STORES: set()}
         self._reconciler: Reconciler | None = None
         self._started = iso(base.clock.now())
@@ -90,7 +91,8 @@ class Running:
 
     async def _pods(self, links: Awaitable[Linking], seeded: Awaitable[Seeded], kubes: list[asyncio.Task[Any]]) -> None:
         linking, account = await links, await seeded
-        await asyncio.gather(*kubes)
+        uids = await asyncio.gather(*kubes)
+        self._cluster_ids = {parts.cluster: uid for parts, uid in zip(self._laid.regions(), uids, strict=True)}
         placed = {parts.region: self._region(parts, linking, account) for parts in self._laid.regions()}
         reader = AwsReader(self._clients, self._plan)
         actors = Actors(linking, placed, self._stores.databases, self._stores.caches)
@@ -163,7 +165,7 @@ class Running:
         self._start_seconds = seconds
         folder, laid = self._base.folder, self._laid
         (folder / labs.KUBECONFIG).write_text(kubeconfig(laid.regions()), encoding="utf-8")
-        (folder / labs.SETTINGS).write_text(settings(laid, folder), encoding="utf-8")
+        (folder / labs.SETTINGS).write_text(settings(laid, folder, self._cluster_ids), encoding="utf-8")
         found = self.status()
         labs.write(folder, found)
         return found

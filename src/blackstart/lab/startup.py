@@ -79,12 +79,15 @@ class Starter:
         )
         await self._healthy(self._part("dns", "dns", spec, laid.dns), laid.dns_admin)
 
-    async def kubernetes(self, parts: RegionParts) -> None:
-        """The API server of one region; no nodes and no pods yet."""
+    async def kubernetes(self, parts: RegionParts) -> str:
+        """The API server of one region; no nodes and no pods yet. The uid of its namespace kube-system."""
         host, port = parts.kube_listener
         spec = KubeSpec(region=parts.region, cluster=parts.cluster, host=host, port=port)
         name = f"kubernetes-{parts.region}"
         await self._healthy(self._part(name, "kube.server", spec, parts.kube, region=parts.region), parts.kube_listener)
+        cluster = Cluster(self.session, url(parts.kube_listener))
+        _, found = await cluster.call("GET", f"{manifests.CORE}/namespaces/kube-system")
+        return str(found["metadata"]["uid"])
 
     async def workloads(self, parts: RegionParts) -> None:
         """The service's deployments in one region; when nodes are there, so that pods spread over all of them."""

@@ -10,6 +10,7 @@ Every line has ``at`` (seconds since the origin at which it was *seen*) and ``ki
     decide   (same fields) the decision to fail over was taken
     cache    (same fields) the standby region's cache was found to be warm
     phase    name: what the drill is doing
+    stop     reason: who or what ended the drill before its time, and why
     note     text, for people
 
 ``source`` tells where it was seen: ``rds``, ``deployment`` or ``kubernetes event``.

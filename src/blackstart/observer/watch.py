@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from blackstart.access import Aws, Kubernetes, Need, arn
 from blackstart.clock import Clock
 from blackstart.errors import BlackstartError, ServiceUnreachable
 from blackstart.observer.events import EventLog
@@ -26,6 +27,21 @@ REASONS = {
 }
 
 Poll = Callable[[], Awaitable[None]]
+
+
+def needs(evidence: Evidence, cluster: str, account: str) -> list[Need]:
+    """What watching takes; ``cluster`` is that of ``evidence.kube_context``. Pure."""
+    found: list[Need] = []
+    if evidence.global_cluster and evidence.aws_region:
+        writer = arn("rds", "", account, f"global-cluster:{evidence.global_cluster}")
+        found.append(Aws("rds:DescribeGlobalClusters", (writer,)))
+    if evidence.kube_context and evidence.namespace:
+        if evidence.deployment:
+            named = (evidence.deployment,)
+            found.append(Kubernetes("kubernetes:get deployments", cluster, evidence.namespace, named))
+        if evidence.event_object:
+            found.append(Kubernetes("kubernetes:list events", cluster, evidence.namespace))
+    return found
 
 
 class Writer:

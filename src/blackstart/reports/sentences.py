@@ -67,12 +67,18 @@ def _all_of(number: int, noun: str) -> str:
 
 def leftover_warning(measured: Measured) -> str:
     """What may still be in place; "" if nothing."""
-    left = measured.leftovers
-    if not left:
-        return ""
-    named = "; ".join(change.summary or change.id for change in left[:3])
-    more = f"; and {len(left) - 3} more" if len(left) > 3 else ""
-    return f"{numbers.plural(len(left), 'change')} may still be in place: {named}{more}."
+    told = []
+    if measured.leftovers:
+        many = numbers.plural(len(measured.leftovers), "change")
+        told.append(f"{many} may still be in place: {_some([each.summary or each.id for each in measured.leftovers])}.")
+    if measured.residue:
+        told.append(f"Residue was found: {_some([str(found) for found in measured.residue])}.")
+    return " ".join(told)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first three, and how many more."""
+    return "; ".join(names[:3]) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def happened(measured: Measured) -> str:

@@ -14,7 +14,7 @@ from blackstart.journals.measure import Measured
 from blackstart.journals.objectives import Result
 from blackstart.journals.users import hurt
 from blackstart.journals.verdict import Verdict, Word
-from blackstart.reports import sentences, tables
+from blackstart.reports import proof, sentences, tables
 
 WIDTH = 80
 NAME, VALUE, REQUIRED = 18, 16, 12
@@ -91,8 +91,9 @@ def _undone(measured: Measured) -> str:
     if not made:
         return "nothing was changed"
     if left:
-        return f"{made - left} of {made} changes; run blackstart recover {measured.drill.drill}"
-    return f"{made} of {numbers.plural(made, 'change')}, read back"
+        way = ", or ".join(command for _, command in proof.ways_out(measured))
+        return f"{made - left} of {made} changes; run {way}"
+    return f"{made} of {numbers.plural(made, 'change')}, read back, {proof.residue_words(measured)}"
 
 
 def _fact(name: str, value: str) -> Iterator[tuple[str, str]]:

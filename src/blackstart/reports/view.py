@@ -12,7 +12,7 @@ from blackstart.journals.measure import Measured
 from blackstart.journals.users import Users
 from blackstart.journals.verdict import Verdict
 from blackstart.observer.samples import Outcome
-from blackstart.reports import columns, compose, figure_timeline, figure_writes, sentences, tables, trust
+from blackstart.reports import columns, compose, figure_timeline, figure_writes, proof, sentences, tables, trust
 from blackstart.reports.picture import Column, Picture
 
 NUMBERS_ROWS = 20
@@ -46,7 +46,7 @@ class View:
     undo_bold: str
     undo_rest: str
     warning: str
-    command: str
+    ways_out: Sequence[tuple[str, str]]
     objectives: Sequence[tables.ObjectiveRow]
     unsure: bool
     happened: str
@@ -68,6 +68,7 @@ class View:
     lost_total: int
     changes_sentence: str
     changes: Sequence[tables.ChangeRow]
+    proof: Sequence[trust.Line]
     trusted: str
     doubts: Sequence[str]
     checks: Sequence[trust.Line]
@@ -81,7 +82,6 @@ def view(measured: Measured, verdict: Verdict, hashes: Mapping[str, str]) -> Vie
     undo_bold, undo_rest = sentences.undo_state(measured)
     terms, apart = tables.equation(measured)
     lost = len(measured.data.result.lost) if measured.data.result else 0
-    zero = compose.zero(measured, users) if users else measured.fault_at or 0.0
     return View(
         title=sentences.page_title(measured, verdict),
         meta=_meta(measured),
@@ -93,7 +93,7 @@ def view(measured: Measured, verdict: Verdict, hashes: Mapping[str, str]) -> Vie
         undo_bold=undo_bold,
         undo_rest=undo_rest,
         warning=sentences.leftover_warning(measured),
-        command=f"blackstart recover {measured.drill.drill}",
+        ways_out=proof.ways_out(measured),
         objectives=tables.objective_rows(measured, verdict),
         unsure=any(objective.interval.high > objective.interval.low for objective in verdict.objectives),
         happened=sentences.happened(measured),
@@ -109,11 +109,12 @@ def view(measured: Measured, verdict: Verdict, hashes: Mapping[str, str]) -> Vie
         lost_total=lost,
         changes_sentence=sentences.changes(measured),
         changes=tables.change_rows(measured),
+        proof=proof.lines(measured),
         trusted=sentences.trusted(verdict),
         doubts=verdict.doubts,
         checks=trust.checks(measured, verdict),
         evidence=trust.evidence(measured, hashes),
-        happenings=trust.happenings(measured, zero),
+        happenings=trust.happenings(measured, compose.zero(measured, users) if users else measured.fault_at or 0.0),
     )
 
 
@@ -205,7 +206,7 @@ def _data_title(measured: Measured) -> str:
 
 
 def _changes_title(measured: Measured) -> str:
-    if measured.leftovers:
+    if measured.leftovers or measured.residue:
         return "Changes made, and not all undone"
     return "Changes made, and undone" if measured.changes else "Changes"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from blackstart.lab.kube import discovery, event_views, openapi, rendering, reviews, validation, writing
+from blackstart.lab.kube import discovery, event_views, openapi, rbac, rendering, reviews, validation, writing
 from blackstart.lab.kube.cluster import Cluster
 from blackstart.lab.kube.eviction import evict
 from blackstart.lab.kube.listing import page
@@ -56,6 +56,7 @@ class Handlers:
         if request.method == "POST" and (kind := reviews.kind(request.path)):
             return _json(reviews.answer(request.path, kind), 201)
         route = parse(self._cluster.registry, request.path)
+        rbac.check(self._cluster.store, request.headers.get("Authorization", ""), request.method, route, request.query)
         if request.method == "GET":
             return await self._get(request, route)
         if route.resource.namespaced and not route.namespace:

@@ -1,0 +1,28 @@
+"""The peers as released, in virtual environments of their own: once without Blackstart, once with it."""
+
+import subprocess
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PINNED = ("chaostoolkit", "aws-az-failure-chaostoolkit==0.1.10")
+
+
+def without() -> Path:
+    """The Python of the peers alone; installed at the first call."""
+    return _python("without", PINNED)
+
+
+def beside() -> Path:
+    """The Python of the same peers with Blackstart beside them, as its users have it: the core, no lab."""
+    return _python("beside", (*PINNED, str(ROOT)))
+
+
+def _python(name: str, packages: tuple[str, ...]) -> Path:
+    home = ROOT / "build" / "bench" / name
+    found = home / "bin" / "python"
+    if not (home / "ready").exists():
+        venv.create(home, with_pip=True, clear=True)
+        subprocess.run([found, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages], check=True)
+        (home / "ready").touch()
+    return found

@@ -1,0 +1,124 @@
+"""The points of the sweep: which experiment dies where and how, and what is called afterwards. Pure."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from labs import ROOT
+
+EXPERIMENTS = ("pod-kill", "zone-loss", "zone-power", "health-check", "region-loss")
+SMALL = "small"
+"""The drill of many kinds that needs no lab, and knows no reverter that dies."""
+# where ways of dying other than SIGKILL are tried: before, in the middle of, and after the fault
+CORNERS = ("logged:1", "applied:last", "undone:1")
+DYING = ("SIGINT", "SIGTERM", "group", "with-reverter")
+# where a `recover`, or a reverter, dies that has everything to put back
+RECOVER = ("undoing:1", "undone:1", "undone:last", "marking:1", "marked:1", "verifying:1", "verified:1", "marked:last")
+REVERT = ("undoing:1", "undone:1", "verified:1")
+RANDOM_TIMES = 6
+RANDOM_WAYS = ("SIGKILL", "SIGKILL", "group", "SIGINT", "SIGTERM", "SIGKILL")
+MARKED_LAST = "marked:last"
+
+
+@dataclass(frozen=True)
+class Point:
+    """``deaths``: part (drill, revert, recover) → where it dies, and how.
+
+    Where is ``boundary:n``; a drill may also die some time after its start (``12.5s``). ``name`` says it all.
+    """
+
+    experiment: str
+    deaths: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        dying = "+".join(f"{part}:{how}@{at}" for part, (at, how) in self.deaths.items())
+        return f"{self.experiment}/{dying or 'nobody-dies'}"
+
+    @classmethod
+    def named(cls, name: str) -> Point:
+        """The point with this name."""
+        experiment, _, dying = name.partition("/")
+        deaths = {}
+        for death in dying.split("+") if dying != "nobody-dies" else ():
+            part, _, rest = death.partition(":")
+            how, _, at = rest.partition("@")
+            deaths[part] = (at, how)
+        return cls(experiment, deaths)
+
+    @property
+    def seconds(self) -> float | None:
+        """When the drill dies, if at no boundary."""
+        at, _ = self.deaths.get("drill", (":", ""))
+        return None if ":" in at else float(at.removesuffix("s"))
+
+    @property
+    def needs_recover(self) -> bool:
+        """Whether nobody is left who would put everything back by himself."""
+        return (
+            "recover" in self.deaths
+            or "revert" in self.deaths
+            or self.deaths.get("drill", ("", ""))[1] == "with-reverter"
+        )
+
+
+@dataclass
+class Result:
+    """``reached``: whether what was to die did. ``left``: what was not as before, one line each."""
+
+    point: str
+    reached: bool
+    left: list[str]
+    seconds: float
+    passages: list[str] = field(default_factory=list)
+
+
+def every(experiment: str, passages: Sequence[str], seconds: float, chance: random.Random) -> Iterator[Point]:
+    """All points of ``experiment``, whose drill passes these boundaries when nobody dies, and takes ``seconds``."""
+    counts = Counter(passages)
+    for boundary, total in counts.items():
+        for number in range(1, total + 1):
+            yield Point(experiment, {"drill": (f"{boundary}:{number}", "SIGKILL")})
+    for how in DYING:
+        for at in CORNERS:
+            yield Point(experiment, {"drill": (last(at, counts), how)})
+    after_all = last(MARKED_LAST, Counter(passages[: passages.index("undoing")]))
+    undoing = Counter(passages[passages.index("undoing") :])
+    for at in RECOVER:
+        yield Point(experiment, {"drill": (after_all, "with-reverter"), "recover": (last(at, undoing), "SIGKILL")})
+    for how in ("reverter", "reverter-first"):
+        yield Point(experiment, {"drill": (after_all, how)})
+    if experiment == SMALL:
+        return
+    for at in REVERT:
+        yield Point(experiment, {"drill": (after_all, "SIGKILL"), "revert": (last(at, undoing), "SIGKILL")})
+    for number in range(RANDOM_TIMES):
+        at = round(chance.uniform(0.2, seconds), 2)
+        yield Point(experiment, {"drill": (f"{at}s", RANDOM_WAYS[number % len(RANDOM_WAYS)])})
+
+
+def last(at: str, counts: Counter[str]) -> str:
+    """``boundary:last`` with its number."""
+    boundary, _, number = at.partition(":")
+    return f"{boundary}:{counts[boundary]}" if number == "last" else at
+
+
+def shortened(name: str, health_check: str) -> dict[str, Any]:
+    """The experiment as the sweep runs it: the real file, with less waiting, and for two of them another fault."""
+    file = {"zone-power": "zone-loss", "health-check": "zone-loss"}.get(name, name)
+    found: dict[str, Any] = yaml.safe_load((ROOT / "experiments" / f"{file}.yaml").read_text())
+    action = found["method"][0]["provider"]
+    if name == "zone-power":
+        action["arguments"]["by"] = "power"
+    if name == "health-check":
+        action |= {"module": "blackstart.actions.traffic", "func": "fail_health_check"}
+        action["arguments"] = {"health_check": health_check}
+    found["steady-state-hypothesis"]["probes"][0]["provider"]["arguments"]["last_seconds"] = 1
+    found["method"] = found["method"][:2]
+    found["method"][1]["provider"]["arguments"]["limit_seconds"] = 2
+    return found

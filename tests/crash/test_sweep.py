@@ -1,0 +1,87 @@
+"""A sample of the crash sweep, and that the sweep finds what is left."""
+
+import random
+from collections import Counter
+
+import crashes
+import pytest
+import sweep
+from points import EXPERIMENTS, Point, Result, every, shortened
+
+from blackstart import experiment
+from blackstart.changes.reach import Boundary
+
+PASSAGES = [
+    *("logging", "logged", "applying", "applying", "applied", "applied", "marking", "marked"),
+    *("undoing", "undone", "undoing", "undone", "marking", "marked", "verifying", "verified", "marking", "marked"),
+]
+SAMPLE = [
+    "pod-kill/drill:SIGKILL@applied:1",
+    "zone-power/drill:SIGTERM@applied:2",
+    "zone-loss/drill:SIGKILL@marked:1+revert:SIGKILL@undone:1",
+    "zone-loss/drill:with-reverter@applied:2+recover:SIGKILL@undone:1",
+    "region-loss/drill:group@applied:3",
+]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    with crashes.in_a_lab(tmp_path_factory.mktemp("sweep")) as found:
+        yield found
+
+
+@pytest.mark.lab
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", SAMPLE)
+def test_whoever_dies_everything_is_put_back(lab, name):
+    result = lab.run(Point.named(name))
+    assert result.reached
+    assert result.left == []
+
+
+@pytest.mark.lab
+@pytest.mark.timeout(240)
+def test_what_nobody_puts_back_is_found(lab):
+    result = lab.run(Point.named("zone-loss/drill:with-reverter@applied:2"), recover=False)
+    assert result.reached
+    assert any("/aws/guards/" in line for line in result.left)
+    assert any(line.startswith("undo log: ") for line in result.left)
+    assert sweep.summary([result], 1)["leftovers"] == len(result.left)
+
+
+def test_every_passage_of_every_boundary_is_a_point():
+    points = list(every("zone-loss", PASSAGES, 10.0, random.Random(1)))
+    killed = Counter(
+        at.partition(":")[0]
+        for point in points
+        if list(point.deaths) == ["drill"] and point.seconds is None
+        for at, how in point.deaths.values()
+        if how == "SIGKILL"
+    )
+    assert killed == Counter(PASSAGES)
+    assert set(killed) == set(Boundary)
+    assert len({point.name for point in points}) == len(points)
+
+
+def test_a_point_is_known_by_its_name():
+    for point in every("zone-loss", PASSAGES, 10.0, random.Random(1)):
+        assert Point.named(point.name) == point
+
+
+def test_the_same_seed_gives_the_same_times():
+    one, same, other = (list(every("pod-kill", PASSAGES, 10.0, random.Random(seed))) for seed in (1, 1, 2))
+    assert one == same
+    assert one != other
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_what_the_sweep_runs_is_an_experiment(name):
+    experiment.check(shortened(name, "a-check"), name)
+
+
+def test_the_summary_counts_what_died_and_what_was_left():
+    told = sweep.summary(
+        [Result("a", True, [], 1.0), Result("b", False, [], 1.0), Result("c", True, ["acl-1", "acl-2"], 1.0)], 7
+    )
+    assert (told["points"], told["not_reached"], told["leftovers"]) == (2, 1, 2)
+    assert told["points_with_leftovers"] == ["c"]
