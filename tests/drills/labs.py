@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,3 +91,37 @@ class Lab:
 
 def experiment(name: str) -> str:
     return str(ROOT / "experiments" / f"{name}.yaml")
+
+
+def until(done: Callable[[], object], seconds: float = 60) -> None:
+    """Return as soon as ``done`` says something true."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def applied(lab: Lab, name: str) -> Path:
+    """The journal of the drill that runs, once one of its changes has been applied."""
+    found: list[Path] = []
+
+    def look() -> bool:
+        for path in lab.folder.glob(f"journals/{name}/*/changes.jsonl"):
+            if "applied" in [each[-1] for each in states(path.parent).values()]:
+                found.append(path.parent)
+        return bool(found)
+
+    until(look, 90)
+    return found[0]
+
+
+def states(journal: Path) -> dict[str, list[str]]:
+    """How far each change got, in order, by its id."""
+    found: dict[str, list[str]] = {}
+    for line in (journal / "changes.jsonl").read_text().splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        found.setdefault(record["change"], []).append(record["state"])
+    return found

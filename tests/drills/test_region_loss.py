@@ -14,7 +14,7 @@ import pytest
 import world
 import yaml
 from lab_user import order
-from labs import experiment
+from labs import applied, experiment, until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
@@ -124,19 +124,11 @@ def stubborn(start_lab):
 def test_a_drill_of_the_region_that_is_killed_leaves_nothing(stubborn):
     before = world.dump(stubborn.environment())
     drill = stubborn.start("chaos", "--no-version-check", "run", experiment("region-loss"))
-    deadline = time.monotonic() + 90
-    while True:
-        found = list(stubborn.folder.glob("journals/region-loss/*/changes.jsonl"))
-        if found and '"applied"' in found[0].read_text():
-            break
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    applied(stubborn, "region-loss")
     os.kill(drill.pid, signal.SIGKILL)
     drill.communicate()
     assert world.settled(stubborn.environment(), before) == before
-    deadline = time.monotonic() + 60
-    while stubborn.run("blackstart", "status").output.strip() != "no drill has changes in place":
-        assert time.monotonic() < deadline
+    until(lambda: json.loads(stubborn.run("blackstart", "status", "--json").output)["drills"] == [])
 
 
 def test_a_platform_that_does_not_fail_over_fails_the_drill_and_is_put_back(stubborn):

@@ -3,14 +3,13 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 import world
 import yaml
-from labs import BIN, experiment
+from labs import BIN, applied, experiment, states, until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
@@ -28,7 +27,7 @@ def before(lab):
 
 def nothing_left(lab, before):
     assert world.settled(lab.environment(), before) == before
-    assert lab.run("blackstart", "status").output.strip() == "no drill has changes in place"
+    assert json.loads(lab.run("blackstart", "status", "--json").output) == {"blocked": None, "drills": []}
 
 
 def test_killing_pods_by_plain_chaos_run_passes_and_leaves_nothing(lab, before):
@@ -57,10 +56,7 @@ def test_losing_a_zone_by_blackstart_run_passes_and_leaves_nothing(lab, before):
 
 def test_while_a_zone_is_lost_nobody_is_served_by_it(lab, before):
     drill = lab.start("blackstart", "run", experiment("zone-loss"))
-    deadline = time.monotonic() + 90
-    while "us-east-1b" not in _cut(lab):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: "us-east-1b" in _cut(lab), 90)
     done = lab.end(drill)
     assert done.code == 0, done.output
     assert _cut(lab) == []
@@ -95,18 +91,12 @@ def variant(lab, name: str) -> str:
 @pytest.mark.parametrize("name", ["pod-kill", "zone-loss", "zone-power", "health-check"])
 def test_a_drill_killed_in_the_middle_of_its_fault_leaves_nothing_and_a_journal_marked_as_cut_off(lab, before, name):
     drill = lab.start("chaos", "--no-version-check", "run", variant(lab, name))
-    journal = _applied(lab, name)
+    journal = applied(lab, name)
     os.kill(drill.pid, signal.SIGKILL)
     drill.communicate()
-    deadline = time.monotonic() + 60
-    while not (_states(journal) and all(states[-1] == "verified" for states in _states(journal).values())):
-        assert time.monotonic() < deadline, _states(journal)
-        time.sleep(0.1)
+    until(lambda: states(journal) and all(states[-1] == "verified" for states in states(journal).values()))
     nothing_left(lab, before)
-    deadline = time.monotonic() + 60
-    while not (journal / "report.html").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until((journal / "report.html").exists)
     verdict = json.loads((journal / "verdict.json").read_text())
     assert verdict["verdict"] == "inconclusive"
     assert verdict["cut_off"] is True
@@ -116,8 +106,9 @@ def test_a_drill_killed_in_the_middle_of_its_fault_leaves_nothing_and_a_journal_
 
 def test_recover_puts_back_what_a_drill_left_whose_reverter_was_killed_too(lab, before):
     drill = lab.start("chaos", "--no-version-check", "run", experiment("zone-loss"))
-    journal = _applied(lab, "zone-loss")
+    journal = applied(lab, "zone-loss")
     name = json.loads((journal / "drill.json").read_text())["drill"]
+    until(lambda: _cut(lab) == ["us-east-1b"])
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
         if "revert" in words and name in words:
@@ -136,34 +127,8 @@ def test_recover_puts_back_what_a_drill_left_whose_reverter_was_killed_too(lab, 
     _observer_gone(journal)
 
 
-def _applied(lab, name) -> Path:
-    """The journal of the drill that runs, once one of its changes has been applied."""
-    deadline = time.monotonic() + 90
-    while True:
-        for path in lab.folder.glob(f"journals/{name}/*/changes.jsonl"):
-            states = _states(path.parent)
-            if states and any(states_of[-1] == "applied" for states_of in states.values()):
-                return path.parent
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def _states(journal: Path) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for line in (journal / "changes.jsonl").read_text().splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        found.setdefault(record["change"], []).append(record["state"])
-    return found
-
-
 def _observer_gone(journal: Path) -> None:
-    deadline = time.monotonic() + 40
-    while json.loads((journal / "observer.json").read_text()).get("ended") is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    until(lambda: json.loads((journal / "observer.json").read_text()).get("ended") is not None)
 
 
 def test_a_drill_without_a_target_is_inconclusive_and_changes_nothing(lab, before):
@@ -243,12 +208,12 @@ def test_a_missing_experiment_scope_or_lab_configuration_is_one_sentence_and_exi
 
 def test_ctrl_c_undoes_before_it_ends(lab, before):
     drill = lab.start("blackstart", "run", experiment("zone-loss"))
-    _applied(lab, "zone-loss")
+    applied(lab, "zone-loss")
     os.killpg(drill.pid, signal.SIGINT)
     done = lab.end(drill)
     assert done.code == 2, done.output
     assert done.verdict["leftovers"] == []
-    assert all(states[-1] == "verified" for states in _states(done.journal).values())
+    assert all(states[-1] == "verified" for states in states(done.journal).values())
     nothing_left(lab, before)
 
 
