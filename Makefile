@@ -18,9 +18,9 @@ drill: $(VENV)/.lab-installed  ## lose the primary region in the embedded lab
 lab: $(VENV)/.lab-installed  ## the embedded lab alone, until Ctrl-C
 	@$(BIN)/blackstart lab up
 
-test: $(VENV)/.dev-installed  ## every test, on real processes
+test: $(VENV)/.dev-installed  ## every test, on real processes; ARGS=tests/changes only some
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(if $(ARGS),$(BIN)/coverage run -m pytest $(ARGS),$(BIN)/python tests/run.py)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --skip-empty
 

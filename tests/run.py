@@ -1,0 +1,76 @@
+"""Every test, in several pytest processes at the same time, because most tests wait most of the time.
+
+Run by ``make test``. Prints how far each is, then the whole output of each; exits with 1 if one of them failed.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SHARDS = (("drills", "probes"), ("changes", "crash", "weather"), ("lab",))
+LOOK_SECONDS, TOLD_SECONDS = 1.0, 30.0
+
+
+@dataclass
+class Shard:
+    """One pytest process; its output is in ``output``."""
+
+    name: str
+    process: subprocess.Popen
+    output: Path
+
+    @property
+    def far(self) -> str:
+        """How far it is, as pytest says it."""
+        lines = self.output.read_text(errors="replace").splitlines()
+        return next((line.split()[-1] for line in reversed(lines) if line.endswith("%]")), "0%]").strip("[]")
+
+
+def start(folder: Path) -> list[Shard]:
+    """Each folder of tests is in one shard; what no shard names is in the last."""
+    named = {name for shard in SHARDS for name in shard}
+    others = sorted(path for path in HERE.iterdir() if path.name not in named and _has_tests(path))
+    shards = []
+    for number, names in enumerate(SHARDS, 1):
+        paths = [HERE / name for name in names] + (others if number == len(SHARDS) else [])
+        output = folder / f"{number}"
+        command = [sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", "--durations=15", *map(str, paths)]
+        with output.open("wb") as file:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+        shards.append(Shard(", ".join(path.name for path in paths), process, output))
+    return shards
+
+
+def _has_tests(path: Path) -> bool:
+    return path.match("test_*.py") or (path.is_dir() and any(path.rglob("test_*.py")))
+
+
+def wait(shards: list[Shard]) -> None:
+    told = time.monotonic()
+    while any(shard.process.poll() is None for shard in shards):
+        time.sleep(LOOK_SECONDS)
+        if time.monotonic() - told >= TOLD_SECONDS:
+            told = time.monotonic()
+            print(" · ".join(f"shard {number}: {shard.far}" for number, shard in enumerate(shards, 1)), flush=True)
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="blackstart-tests-") as folder:
+        shards = start(Path(folder))
+        try:
+            wait(shards)
+        finally:
+            for shard in shards:
+                if shard.process.poll() is None:
+                    shard.process.terminate()
+        for shard in shards:
+            print(f"\n=== {shard.name}\n{shard.output.read_text(errors='replace')}", flush=True)
+        return int(any(shard.process.returncode for shard in shards))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
