@@ -9,7 +9,7 @@ import psutil
 import pytest
 import world
 import yaml
-from labs import BIN, applied, experiment, states, until
+from labs import BIN, PATIENT, applied, experiment, states, until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
@@ -223,3 +223,20 @@ def test_the_same_file_is_a_valid_experiment_for_the_toolkit_alone(lab):
         assert done.code == 0, done.output
         assert yaml.safe_load(Path(experiment(name)).read_text())["method"]
     assert (BIN / "chaos").exists()
+
+
+def test_a_drill_with_the_team_log_in_the_other_region_passes_and_one_in_its_own_region_is_refused(lab, before):
+    swap, patient = r'undo_log = "[^"]*"', (r"\[evidence\]", f"{PATIENT}\n[evidence]")
+    team = lab.with_settings("team", (swap, 'undo_log = "dynamodb://us-west-2/blackstart"'), patient)
+    assert lab.run("blackstart", "log", "create", BLACKSTART_CONFIG=team).code == 0
+    done = lab.run("blackstart", "run", experiment("zone-loss"), BLACKSTART_CONFIG=team)
+    assert done.code == 0, done.output
+    assert {each[-1] for each in states(done.journal).values()} == {"verified"}
+    assert json.loads(lab.run("blackstart", "status", "--json", BLACKSTART_CONFIG=team).output)["drills"] == []
+    near = lab.with_settings("near", (swap, 'undo_log = "dynamodb://us-east-1/blackstart"'))
+    assert lab.run("blackstart", "log", "create", BLACKSTART_CONFIG=near).code == 0
+    refused = lab.run("blackstart", "run", experiment("zone-loss"), BLACKSTART_CONFIG=near)
+    assert refused.code == 2, refused.output
+    assert "undo log" in refused.verdict["reason"]
+    assert refused.changes == []
+    nothing_left(lab, before)
