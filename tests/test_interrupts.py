@@ -7,6 +7,14 @@ import pytest
 from blackstart.interrupts import one_passes
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A process that a shell started in the background ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_the_first_interrupt_passes_and_the_next_one_interrupts():
     with one_passes():
         os.kill(os.getpid(), signal.SIGINT)
