@@ -17,6 +17,7 @@ from blackstart.changes.dynamo_create import create
 from blackstart.changes.dynamo_table import Table
 from blackstart.changes.gate import Gate
 from blackstart.changes.log import Drill
+from blackstart.changes.logs import open_log
 from blackstart.changes.mirror import Mirror
 from blackstart.changes.model import Change, new_id
 from blackstart.changes.owner import here
@@ -194,3 +195,32 @@ def vpc(clients):
             TagSpecifications=tags("subnet"),
         )
     return made
+
+
+@pytest.fixture(params=["sqlite", "dynamo"])
+def url(request, tmp_path):
+    return request.getfixturevalue("table_url") if request.param == "dynamo" else f"sqlite://{tmp_path}/s/undo.sqlite"
+
+
+@pytest.fixture
+def opened(url):
+    """Opens the log once more, as another process would."""
+    logs = []
+
+    def opened():
+        logs.append(open_log(url))
+        return logs[-1]
+
+    yield opened
+    for log in logs:
+        log.close()
+
+
+@pytest.fixture
+def log(opened):
+    return opened()
+
+
+@pytest.fixture
+def other(opened, log):
+    return opened()
