@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Dict
 
-from blackstart.observer.kube import Kube
+from blackstart.kube.reading import Kube
 
 __all__ = ["ready_nodes", "ready_nodes_by_zone", "ready_pods", "ready_pods_by_zone"]
 

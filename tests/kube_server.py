@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from blackstart.changes.kube import Kube, KubeRefused
+from blackstart.kube.client import Kube, KubeRefused
 
 SERVER = (
     "import asyncio, sys; from blackstart.lab.kube.server import KubeSpec, serve\n"

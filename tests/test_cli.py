@@ -50,7 +50,7 @@ def test_a_plan_that_would_be_refused_is_shown_and_exit_code_3(tmp_path):
     (tmp_path / "blackstart.toml").write_text(
         '[scope]\nenvironment = "x"\n[service]\nname = "x"\nhost = "x"\nport = 1\nhome_region = "x"\n'
     )
-    experiment = EXPERIMENT.with_name("zone-loss.yaml")
+    experiment = EXPERIMENT.with_name("zone-network-loss.yaml")
     nobody = {"AWS_EC2_METADATA_DISABLED": "true"}
     done = told(tmp_path, "plan", experiment, "--json", "--seed", "5", **nobody)
     assert done.returncode == 3

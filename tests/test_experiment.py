@@ -18,7 +18,7 @@ def shipped(request):
 
 
 def test_experiments_are_shipped():
-    assert {"pod-kill", "zone-loss", "region-loss"} <= {path.stem for path in FILES}
+    assert {"pod-kill", "zone-network-loss", "region-loss"} <= {path.stem for path in FILES}
 
 
 def test_every_shipped_experiment_is_accepted_and_always_rolls_back(shipped):

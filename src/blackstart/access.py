@@ -16,13 +16,17 @@ KUBERNETES_READS = ("get", "list", "watch")
 GROUPS = {
     "daemonsets": "apps",
     "deployments": "apps",
+    "horizontalpodautoscalers": "autoscaling",
     "jobs": "batch",
     "networkpolicies": "networking.k8s.io",
+    "nodeclaims": "karpenter.sh",
+    "nodepools": "karpenter.sh",
+    "poddisruptionbudgets": "policy",
     "replicasets": "apps",
     "statefulsets": "apps",
 }
 """The API group of resources that are not in the core group; their names alone are in permissions."""
-CLUSTER_WIDE = frozenset({"namespaces", "nodes"})
+CLUSTER_WIDE = frozenset({"namespaces", "nodeclaims", "nodepools", "nodes"})
 """Resources that are in no namespace."""
 PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}

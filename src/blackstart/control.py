@@ -24,13 +24,14 @@ from blackstart.errors import BlackstartError
 from blackstart.journals import folder
 from blackstart.reports import terminal
 from blackstart.runner import ANNOUNCE_VARIABLE, PROBLEM_SUFFIX, SOURCE_VARIABLE
+from blackstart.source import Source
 
 
 def before_experiment_control(context: Mapping[str, Any], configuration: MutableMapping[str, Any]) -> None:
     """Open the journal and start reverter and observer. InterruptExecution, with nothing changed, if that fails."""
     try:
         seed = int(os.environ.get(drills.SEED_VARIABLE) or secrets.randbits(32))
-        source = drills.Source(context, _file(os.environ, sys.argv))
+        source = Source(context, _file(os.environ, sys.argv))
         drill = drills.begin(source, _fault(context, configuration), SystemClock(), seed)
     except (BlackstartError, ValueError) as error:
         if ANNOUNCE_VARIABLE in os.environ:

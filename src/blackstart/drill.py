@@ -7,21 +7,19 @@ last time, stops both and closes the journal.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import platform
 import random
-import re
 import shutil
+import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from blackstart import experiment, interrupts, settings
 from blackstart.changes.clients import Clients
 from blackstart.changes.gate import Gate, UndoReport, inject, open_gate, undo
+from blackstart.changes.keeping import Keeper, Keeping
 from blackstart.changes.model import Change
 from blackstart.changes.registry import Kinds
 from blackstart.clock import Clock
@@ -34,12 +32,12 @@ from blackstart.observer.events import EventLog
 from blackstart.observer.samples import Outcome
 from blackstart.reports import html
 from blackstart.settings import Settings
+from blackstart.source import Source, record_of
 
 JOURNAL_KEY = "blackstart_journal"
 DRILL_KEY = "blackstart_drill"
 SEED_VARIABLE = "BLACKSTART_SEED"
 AFTER_UNDO_SECONDS = 3.0
-PARTS = ("chaostoolkit-blackstart", "chaostoolkit", "chaostoolkit-lib", "boto3", "kubernetes", "aiohttp")
 
 
 @runtime_checkable
@@ -70,6 +68,13 @@ class OpenDrill(Protocol):
         """As ``changes.gate.inject``."""
         ...
 
+    def keep(self, keeper: Keeper, subject: str, *, duration_seconds: float) -> None:
+        """Have ``keeper`` keep up the fault that was injected as ``subject``, for so long or until the drill is undone.
+
+        Returns at once. Should it end before its time, the drill cannot pass.
+        """
+        ...
+
 
 @dataclass
 class RunningDrill:
@@ -84,6 +89,8 @@ class RunningDrill:
     clock: Clock
     observer: process.ObserverHandle | None = None
     interrupted: bool = False
+    kept: list[Keeping] = field(default_factory=list)
+    one_fault: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def clients(self) -> Clients:
@@ -102,14 +109,35 @@ class RunningDrill:
         nothing: str = "",
         region_drill: bool = False,
     ) -> None:
-        inject(
-            changes,
-            self.gate,
-            subject,
-            duration_seconds=duration_seconds,
-            nothing=nothing,
-            region_drill=region_drill,
-        )
+        with self.one_fault:
+            inject(
+                changes,
+                self.gate,
+                subject,
+                duration_seconds=duration_seconds,
+                nothing=nothing,
+                region_drill=region_drill,
+            )
+
+    def keep(self, keeper: Keeper, subject: str, *, duration_seconds: float) -> None:
+        def again(changes: Sequence[Change], seconds: float) -> None:
+            self.inject(changes, subject, duration_seconds=seconds)
+
+        def lapsed(reason: str) -> None:
+            _tell(self, "lapse", reason=f"{subject}: {reason}")
+
+        keeping = Keeping(keeper, duration_seconds, self.clock, again, lapsed)
+        self.kept.append(keeping)
+        keeping.start()
+
+    def rest(self) -> None:
+        """Let no fault be kept up any more; returns when nothing of it is under way."""
+        for keeping in self.kept:
+            keeping.end()
+        late = [keeping for keeping in self.kept if not keeping.join()]
+        if late:
+            _tell(self, "lapse", reason="a fault was still being kept up when it was undone")
+        self.kept.clear()
 
     def must_end(self) -> str:
         """Why this drill was told to stop, when that is first known; "" if it was not, and from then on, because what
@@ -121,25 +149,6 @@ class RunningDrill:
             self.interrupted = bool(reason)
             return reason
         return ""
-
-
-@dataclass(frozen=True)
-class Source:
-    """The experiment: as the toolkit loaded it, and the file it came from ("" if that is not known)."""
-
-    data: Mapping[str, Any]
-    file: str
-
-    @property
-    def stem(self) -> str:
-        """Names the journals' folder: the file's stem, else the title as a slug."""
-        slug = re.sub(r"[^a-z0-9]+", "-", str(self.data.get("title", "")).lower()).strip("-")
-        return Path(self.file).stem if self.file else slug[:60] or "experiment"
-
-    @property
-    def sha256(self) -> str:
-        """Of the file's bytes; "" if there is no file."""
-        return hashlib.sha256(Path(self.file).read_bytes()).hexdigest() if self.file else ""
 
 
 def opened(configuration: Mapping[str, Any] | None, subject: str) -> OpenDrill:
@@ -167,7 +176,7 @@ def begin(source: Source, fault: str, clock: Clock, seed: int, environ: Mapping[
     """
     in_force = settings.current(environ)
     extension = experiment.check(source.data, source.file or "experiment")
-    record = _record(source, extension, in_force, clock, fault=fault, seed=seed)
+    record = record_of(source, extension, in_force, clock, fault=fault, seed=seed)
     journal = folder.create(Path(in_force.journals).absolute(), record)
     close.open_verdict(journal)
     try:
@@ -234,46 +243,8 @@ def _tell(drill: RunningDrill, kind: str, **fields: str) -> None:
 
 
 def undo_all(drill: RunningDrill) -> UndoReport:
-    """Undo every change of this drill that is not proven to be undone."""
+    """Undo every change of this drill that is not proven to be undone, and keep none up."""
+    drill.rest()
     if any(entry.open for entry in drill.gate.reach.log.entries(drill.id)):
         _tell(drill, "phase", name="undo")
     return undo(drill.id, drill.gate.reach)
-
-
-def _record(
-    source: Source,
-    extension: experiment.Extension,
-    in_force: Settings,
-    clock: Clock,
-    *,
-    fault: str,
-    seed: int,
-) -> folder.Drill:
-    started = clock.now()
-    return folder.Drill(
-        drill=f"{source.stem}-{started:%Y%m%dT%H%M%SZ}-{seed & 0xFFFF:04x}",
-        experiment=source.stem,
-        title=str(source.data["title"]),
-        file=source.file,
-        started=started,
-        origin_monotonic=clock.monotonic(),
-        environment=in_force.scope.environment,
-        fault=fault,
-        service=in_force.service.model_dump(),
-        observing=in_force.observer.model_dump(),
-        objectives=experiment.effective(in_force.objectives, extension).model_dump(),
-        scope=in_force.scope.model_dump(mode="json"),
-        seed=seed,
-        versions=_versions(),
-        sha256=source.sha256,
-    )
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in PARTS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found

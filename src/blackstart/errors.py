@@ -70,10 +70,14 @@ class TargetChanged(BlackstartError):
 
 @dataclass
 class NotYet(BlackstartError):
-    """``what`` is ``still`` in a state in which it cannot be changed; nothing was changed; asking again may help."""
+    """``what`` is ``still`` in a state in which it cannot be changed; nothing was changed; asking again may help.
+
+    ``patience_seconds``: for how long that is worth trying, if it is longer than for other errors that may pass.
+    """
 
     what: str
     still: str
+    patience_seconds: float = 0.0
 
     def __str__(self) -> str:
         return f"{self.what} is still {self.still}, so it was left alone; try again later"

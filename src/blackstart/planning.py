@@ -12,7 +12,7 @@ import random
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -27,6 +27,7 @@ from blackstart.access import Call
 from blackstart.changes import locks
 from blackstart.changes.clients import Clients
 from blackstart.changes.guards import Finding, Request, ask
+from blackstart.changes.keeping import Keeper
 from blackstart.changes.log import UndoLog
 from blackstart.changes.logs import default_url, open_log
 from blackstart.changes.mirror import Mirror
@@ -107,6 +108,10 @@ class PlannedDrill:
             said += locks.findings(self.reach.log, changes, self.scope.share_regions)
         self.proposals.append(Proposal(self.activity, subject, changes, duration_seconds, tuple(said)))
         self.held += changes
+
+    def keep(self, keeper: Keeper, subject: str, *, duration_seconds: float) -> None:
+        """Takes down that the fault ``subject`` would be kept up."""
+        self.proposals = [replace(each, kept=True) if each.subject == subject else each for each in self.proposals]
 
 
 def run(file: Path, as_json: bool, scope: Path | None = None, seed: int | None = None) -> int:

@@ -192,6 +192,7 @@ class Scope(_Table):
     required_tag: str = Field(default="", description="a tag or label (key, or key=value) that every target must carry")
     forbidden_tags: tuple[Name, ...] = Field(default=(), description="a key, or key=value, that no target may carry")
     whole_region: bool = Field(default=False, description="may a region drill lose all zones of a region at once")
+    past_budgets: bool = Field(default=False, description="may pods go that a PodDisruptionBudget wants to keep")
     largest_share: ShareLimit = Field(default=0.5, description="of anything that a selection counts")
     shares: Mapping[str, ShareLimit] = Field(
         default_factory=dict, description="largest share by unit (pod, instance, zone …), instead of largest_share"

@@ -10,8 +10,8 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from blackstart.changes.answers import passing, told
-from blackstart.changes.kube import KubeRefused
 from blackstart.errors import NotYet, ServiceUnreachable, TargetChanged
+from blackstart.kube.client import KubeRefused
 
 
 def refused(code, status):

@@ -36,6 +36,11 @@ CASES = {
     "identity": ([{"account": OTHER}], {"accounts": (ACCOUNT, OTHER)}, "the credentials reach account 123456789012"),
     "scope": ([{"region": "eu-west-1"}], {}, "region eu-west-1, which is outside the scope"),
     "shares": ([{"share": PODS}], {}, "would take 2 of 3 pods of shop/shop Deployment orders at once"),
+    "disruption budgets": (
+        [{"past_budget": "budget shop/orders"}],
+        {},
+        "would go past budget shop/orders",
+    ),
     "undo log": ([{}], {}, "and the undo log are both in region us-east-1"),
     "windows": ([{}], {"windows": (OFFICE,)}, "is outside the scope's windows"),
     "freezes": ([{}], {"freezes": (NEW_YEAR,)}, "there is a freeze: New Year"),

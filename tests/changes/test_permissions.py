@@ -17,11 +17,11 @@ from blackstart.access import everything
 from blackstart.actions import pods, traffic, zones
 from blackstart.changes.clients import Clients
 from blackstart.changes.gate import inject
-from blackstart.changes.kube import KubeRefused
 from blackstart.changes.registry import Kinds
 from blackstart.changes.residue import scan
 from blackstart.changes.undo import undo
 from blackstart.drill import DRILL_KEY
+from blackstart.kube.client import KubeRefused
 from blackstart.probes import platform
 from blackstart.reports.policies import iam_policies
 from blackstart.settings import Evidence

@@ -154,7 +154,7 @@ def test_the_seed_of_the_environment_is_the_drills(world, monkeypatch):
 def test_what_a_guard_would_refuse_is_in_the_plan(world):
     path = world / "blackstart.toml"
     path.write_text(path.read_text().replace('regions = ["us-east-1"]', 'regions = ["us-west-2"]'))
-    found = planning.plan(EXPERIMENTS / "zone-loss.yaml").plan
+    found = planning.plan(EXPERIMENTS / "zone-network-loss.yaml").plan
     assert not found.would_run
     (proposal,) = found.proposals
     assert [finding.guard for finding in proposal.objections] == ["scope"]
@@ -199,7 +199,7 @@ def other(world, clients):
 
 
 def test_what_another_drill_holds_is_an_objection(other):
-    found = planning.plan(EXPERIMENTS / "zone-loss.yaml").plan
+    found = planning.plan(EXPERIMENTS / "zone-network-loss.yaml").plan
     (objection,) = found.proposals[0].objections
     assert objection.guard == "locks"
     assert "held by drill other-drill" in objection.objection

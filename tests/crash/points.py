@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from labs import ROOT
 
-EXPERIMENTS = ("pod-kill", "zone-loss", "zone-power", "health-check", "region-loss")
+EXPERIMENTS = ("pod-kill", "zone-network-loss", "zone-power", "health-check", "region-loss")
 SMALL = "small"
 """The drill of many kinds that needs no lab, and knows no reverter that dies."""
 # where ways of dying other than SIGKILL are tried: before, in the middle of, and after the fault
@@ -110,7 +110,7 @@ def last(at: str, counts: Counter[str]) -> str:
 
 def shortened(name: str, health_check: str) -> dict[str, Any]:
     """The experiment as the sweep runs it: the real file, with less waiting, and for two of them another fault."""
-    file = {"zone-power": "zone-loss", "health-check": "zone-loss"}.get(name, name)
+    file = {"zone-power": "zone-network-loss", "health-check": "zone-network-loss"}.get(name, name)
     found: dict[str, Any] = yaml.safe_load((ROOT / "experiments" / f"{file}.yaml").read_text())
     action = found["method"][0]["provider"]
     if name == "zone-power":

@@ -18,8 +18,8 @@ PASSAGES = [
 SAMPLE = [
     "pod-kill/drill:SIGKILL@applied:1",
     "zone-power/drill:SIGTERM@applied:2",
-    "zone-loss/drill:SIGKILL@marked:1+revert:SIGKILL@undone:1",
-    "zone-loss/drill:with-reverter@applied:2+recover:SIGKILL@undone:1",
+    "zone-network-loss/drill:SIGKILL@marked:1+revert:SIGKILL@undone:1",
+    "zone-network-loss/drill:with-reverter@applied:2+recover:SIGKILL@undone:1",
     "region-loss/drill:group@applied:3",
 ]
 
@@ -42,7 +42,7 @@ def test_whoever_dies_everything_is_put_back(lab, name):
 @pytest.mark.lab
 @pytest.mark.timeout(240)
 def test_what_nobody_puts_back_is_found(lab):
-    result = lab.run(Point.named("zone-loss/drill:with-reverter@applied:2"), recover=False)
+    result = lab.run(Point.named("zone-network-loss/drill:with-reverter@applied:2"), recover=False)
     assert result.reached
     assert any("/aws/guards/" in line for line in result.left)
     assert any(line.startswith("undo log: ") for line in result.left)
@@ -50,7 +50,7 @@ def test_what_nobody_puts_back_is_found(lab):
 
 
 def test_every_passage_of_every_boundary_is_a_point():
-    points = list(every("zone-loss", PASSAGES, 10.0, random.Random(1)))
+    points = list(every("zone-network-loss", PASSAGES, 10.0, random.Random(1)))
     killed = Counter(
         at.partition(":")[0]
         for point in points
@@ -64,7 +64,7 @@ def test_every_passage_of_every_boundary_is_a_point():
 
 
 def test_a_point_is_known_by_its_name():
-    for point in every("zone-loss", PASSAGES, 10.0, random.Random(1)):
+    for point in every("zone-network-loss", PASSAGES, 10.0, random.Random(1)):
         assert Point.named(point.name) == point
 
 

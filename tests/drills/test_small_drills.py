@@ -44,7 +44,7 @@ def test_killing_pods_by_plain_chaos_run_passes_and_leaves_nothing(lab, before):
 
 
 def test_losing_a_zone_by_blackstart_run_passes_and_leaves_nothing(lab, before):
-    done = lab.run("blackstart", "run", "--json", experiment("zone-loss"))
+    done = lab.run("blackstart", "run", "--json", experiment("zone-network-loss"))
     assert done.code == 0, done.output
     verdict = done.verdict
     assert verdict["verdict"] == "passed"
@@ -55,7 +55,7 @@ def test_losing_a_zone_by_blackstart_run_passes_and_leaves_nothing(lab, before):
 
 
 def test_while_a_zone_is_lost_nobody_is_served_by_it(lab, before):
-    drill = lab.start("blackstart", "run", experiment("zone-loss"))
+    drill = lab.start("blackstart", "run", experiment("zone-network-loss"))
     until(lambda: "us-east-1b" in _cut(lab), 90)
     done = lab.end(drill)
     assert done.code == 0, done.output
@@ -72,10 +72,10 @@ def _cut(lab) -> list[str]:
 
 
 def variant(lab, name: str) -> str:
-    """An experiment by name; "zone-power" and "health-check" are zone-loss with another fault as its action."""
-    if name in ("pod-kill", "zone-loss"):
+    """An experiment by name; "zone-power" and "health-check" are zone-network-loss with another fault as its action."""
+    if name in ("pod-kill", "zone-network-loss"):
         return experiment(name)
-    changed = yaml.safe_load(Path(experiment("zone-loss")).read_text())
+    changed = yaml.safe_load(Path(experiment("zone-network-loss")).read_text())
     provider = changed["method"][0]["provider"]
     if name == "zone-power":
         provider["arguments"]["by"] = "power"
@@ -88,7 +88,7 @@ def variant(lab, name: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("name", ["pod-kill", "zone-loss", "zone-power", "health-check"])
+@pytest.mark.parametrize("name", ["pod-kill", "zone-network-loss", "zone-power", "health-check"])
 def test_a_drill_killed_in_the_middle_of_its_fault_leaves_nothing_and_a_journal_marked_as_cut_off(lab, before, name):
     drill = lab.start("chaos", "--no-version-check", "run", variant(lab, name))
     journal = applied(lab, name)
@@ -105,8 +105,8 @@ def test_a_drill_killed_in_the_middle_of_its_fault_leaves_nothing_and_a_journal_
 
 
 def test_recover_puts_back_what_a_drill_left_whose_reverter_was_killed_too(lab, before):
-    drill = lab.start("chaos", "--no-version-check", "run", experiment("zone-loss"))
-    journal = applied(lab, "zone-loss")
+    drill = lab.start("chaos", "--no-version-check", "run", experiment("zone-network-loss"))
+    journal = applied(lab, "zone-network-loss")
     name = json.loads((journal / "drill.json").read_text())["drill"]
     until(lambda: _cut(lab) == ["us-east-1b"])
     for process in psutil.process_iter(["cmdline"]):
@@ -132,7 +132,7 @@ def _observer_gone(journal: Path) -> None:
 
 
 def test_a_drill_without_a_target_is_inconclusive_and_changes_nothing(lab, before):
-    done = lab.run("blackstart", "run", experiment("zone-loss"), BLACKSTART_ZONE="us-east-1z")
+    done = lab.run("blackstart", "run", experiment("zone-network-loss"), BLACKSTART_ZONE="us-east-1z")
     assert done.code == 2, done.output
     assert done.verdict["verdict"] == "inconclusive"
     assert "us-east-1z" in done.verdict["reason"]
@@ -142,7 +142,7 @@ def test_a_drill_without_a_target_is_inconclusive_and_changes_nothing(lab, befor
 
 def test_a_drill_whose_service_cannot_be_reached_is_inconclusive_and_changes_nothing(lab, before):
     config = lab.with_settings("nobody", (r"port = \d+", "port = 9"))
-    done = lab.run("blackstart", "run", experiment("zone-loss"), BLACKSTART_CONFIG=config)
+    done = lab.run("blackstart", "run", experiment("zone-network-loss"), BLACKSTART_CONFIG=config)
     assert done.code == 2, done.output
     assert done.verdict["verdict"] == "inconclusive"
     assert done.changes == []
@@ -160,7 +160,7 @@ def test_a_drill_that_starts_unhealthy_is_inconclusive_and_changes_nothing(lab, 
 
 def test_a_target_outside_the_scope_is_refused_and_nothing_changes(lab, before):
     config = lab.with_settings("elsewhere", (r"regions = \[[^\]]*\]", 'regions = ["eu-west-1"]'))
-    done = lab.run("blackstart", "run", experiment("zone-loss"), BLACKSTART_CONFIG=config)
+    done = lab.run("blackstart", "run", experiment("zone-network-loss"), BLACKSTART_CONFIG=config)
     assert done.code == 2, done.output
     assert "outside the scope" in done.verdict["reason"]
     assert done.changes == []
@@ -168,7 +168,7 @@ def test_a_target_outside_the_scope_is_refused_and_nothing_changes(lab, before):
 
 
 def test_plain_chaos_run_does_not_exit_with_0_without_a_verdict_of_passed(lab):
-    done = lab.run("chaos", "--no-version-check", "run", experiment("zone-loss"), BLACKSTART_ZONE="us-east-1z")
+    done = lab.run("chaos", "--no-version-check", "run", experiment("zone-network-loss"), BLACKSTART_ZONE="us-east-1z")
     assert done.code != 0
     assert done.verdict["verdict"] == "inconclusive"
 
@@ -207,8 +207,8 @@ def test_a_missing_experiment_scope_or_lab_configuration_is_one_sentence_and_exi
 
 
 def test_ctrl_c_undoes_before_it_ends(lab, before):
-    drill = lab.start("blackstart", "run", experiment("zone-loss"))
-    applied(lab, "zone-loss")
+    drill = lab.start("blackstart", "run", experiment("zone-network-loss"))
+    applied(lab, "zone-network-loss")
     os.killpg(drill.pid, signal.SIGINT)
     done = lab.end(drill)
     assert done.code == 2, done.output
@@ -218,7 +218,7 @@ def test_ctrl_c_undoes_before_it_ends(lab, before):
 
 
 def test_the_same_file_is_a_valid_experiment_for_the_toolkit_alone(lab):
-    for name in ("pod-kill", "zone-loss", "region-loss"):
+    for name in ("pod-kill", "zone-network-loss", "region-loss"):
         done = lab.run("chaos", "--no-version-check", "validate", experiment(name))
         assert done.code == 0, done.output
         assert yaml.safe_load(Path(experiment(name)).read_text())["method"]
@@ -229,13 +229,13 @@ def test_a_drill_with_the_team_log_in_the_other_region_passes_and_one_in_its_own
     swap, patient = r'undo_log = "[^"]*"', (r"\[evidence\]", f"{PATIENT}\n[evidence]")
     team = lab.with_settings("team", (swap, 'undo_log = "dynamodb://us-west-2/blackstart"'), patient)
     assert lab.run("blackstart", "log", "create", BLACKSTART_CONFIG=team).code == 0
-    done = lab.run("blackstart", "run", experiment("zone-loss"), BLACKSTART_CONFIG=team)
+    done = lab.run("blackstart", "run", experiment("zone-network-loss"), BLACKSTART_CONFIG=team)
     assert done.code == 0, done.output
     assert {each[-1] for each in states(done.journal).values()} == {"verified"}
     assert json.loads(lab.run("blackstart", "status", "--json", BLACKSTART_CONFIG=team).output)["drills"] == []
     near = lab.with_settings("near", (swap, 'undo_log = "dynamodb://us-east-1/blackstart"'))
     assert lab.run("blackstart", "log", "create", BLACKSTART_CONFIG=near).code == 0
-    refused = lab.run("blackstart", "run", experiment("zone-loss"), BLACKSTART_CONFIG=near)
+    refused = lab.run("blackstart", "run", experiment("zone-network-loss"), BLACKSTART_CONFIG=near)
     assert refused.code == 2, refused.output
     assert "undo log" in refused.verdict["reason"]
     assert refused.changes == []

@@ -10,9 +10,9 @@ from aiohttp import web
 
 from blackstart.access import kubernetes_call
 from blackstart.clock import SystemClock
+from blackstart.kube.reading import Kube
 from blackstart.observer import events
 from blackstart.observer.events import EventLog
-from blackstart.observer.kube import Kube
 from blackstart.observer.watch import Watcher, needs, writer_region
 from blackstart.settings import Evidence
 

@@ -23,7 +23,7 @@ from blackstart.settings import Service, Settings
 from blackstart.testing import FakeClock
 
 BLACKSTART = str(Path(sys.executable).parent / "blackstart")
-EXPERIMENT = str(Path(__file__).parents[2] / "experiments" / "zone-loss.yaml")
+EXPERIMENT = str(Path(__file__).parents[2] / "experiments" / "zone-network-loss.yaml")
 SERVICE = Service(name="orders", host="127.0.0.1", port=9, home_region="us-east-1")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 
@@ -111,8 +111,8 @@ def running(aws, tmp_path):
     def begin(journals, reach=None, clock=None):
         clock = clock or SystemClock()
         record = folders.Drill(
-            drill=DRILL, experiment="zone-loss", title="a test", file="", started=clock.now(), fault="loss of a zone",
-            origin_monotonic=clock.monotonic(), environment="test", service=SERVICE.model_dump(),
+            drill=DRILL, experiment="zone-network-loss", title="a test", file="", started=clock.now(),
+            fault="a zone", origin_monotonic=clock.monotonic(), environment="test", service=SERVICE.model_dump(),
         )  # fmt: skip
         journal = folders.create(journals, record)
         close.open_verdict(journal)

@@ -13,7 +13,6 @@ from blackstart.changes.clients import Clients
 from blackstart.changes.gate import Gate, inject
 from blackstart.changes.health_check import find_health_check, plan_inversion
 from blackstart.changes.instances import find_instances, plan_power_off
-from blackstart.changes.kube import KubeRefused
 from blackstart.changes.log import Drill
 from blackstart.changes.mirror import Mirror
 from blackstart.changes.network import find_vpc
@@ -24,6 +23,7 @@ from blackstart.changes.reach import Reach
 from blackstart.changes.registry import Kinds
 from blackstart.changes.sqlite_log import SqliteLog
 from blackstart.clock import SystemClock
+from blackstart.kube.client import KubeRefused
 from blackstart.scope import Scope
 
 DRILL, REGION, ZONES = "drill-1", "us-east-1", ("us-east-1a", "us-east-1b")

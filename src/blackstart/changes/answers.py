@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection
 
-from blackstart.changes.kube import KubeRefused
 from blackstart.errors import NotYet, ServiceUnreachable
+from blackstart.kube.client import KubeRefused
 
 THROTTLED = frozenset(
     {

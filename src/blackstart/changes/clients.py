@@ -16,7 +16,7 @@ from blackstart.access import Call
 from blackstart.errors import ConfigInvalid, Refused, ServiceUnreachable
 
 if TYPE_CHECKING:
-    from blackstart.changes.kube import Kube
+    from blackstart.kube.client import Kube
 
 TIMEOUTS, ATTEMPTS = (3.0, 15.0), 8
 
@@ -93,7 +93,7 @@ class Clients:
 
     def kube(self, cluster: str) -> Kube:
         """The Kubernetes API of ``cluster``: the name of a kubeconfig context, or of the cluster that one names."""
-        from blackstart.changes.kube import connect
+        from blackstart.kube.client import connect
 
         with self._lock:
             if cluster not in self._kube:

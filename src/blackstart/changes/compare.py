@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from blackstart.access import Need, everything
 from blackstart.changes.clients import Clients
-from blackstart.changes.kind import Ending, Outcome
+from blackstart.changes.kind import AT_ONCE, Ending, Outcome
 from blackstart.changes.model import Change, Json
 from blackstart.errors import NotYet, TargetChanged
 
@@ -65,8 +65,13 @@ class CompareAndRestore(ABC):
     name: ClassVar[str]
     permissions: ClassVar[tuple[str, ...]]
     batch_size: ClassVar[int] = 1
+    at_once: ClassVar[int] = AT_ONCE
     joined: ClassVar[bool] = False
     restores: ClassVar[bool] = True
+
+    @property
+    def look_size(self) -> int:
+        return self.batch_size
 
     @abstractmethod
     def read(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Seen]:

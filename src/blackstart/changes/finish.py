@@ -100,13 +100,13 @@ def _put_back_late(drill: str, reach: Reach) -> None:
     others = [other.id for other in reach.log.drills() if other.id != drill]
     held = {lock_name(entry.change.target) for other in others for entry in reach.log.entries(other) if entry.open}
     mine = {entry.change.id: entry for entry in entries if lock_name(entry.change.target) not in held}
-    todo = pool.batches([entry.change for entry in mine.values()], reach.kinds)
+    todo = pool.batches([entry.change for entry in mine.values()], reach.kinds, looks=True)
     found: list[Entry] = []
 
     def look(batch: pool.Batch) -> Mapping[str, kind.Outcome]:
         return batch.kind.verify(batch.changes, reach.clients)
 
-    with closing(pool.run(look, todo, reach.concurrency)) as looks:
+    with closing(pool.run(look, todo)) as looks:
         for done in (each for some in looks for each in some if each.error is None):
             found += [mine[change] for change, seen in done.result.items() if seen.ending is kind.Ending.PENDING]
     put_back(drill, found, reach)

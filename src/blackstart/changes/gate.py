@@ -37,6 +37,8 @@ from blackstart.errors import (
 )
 from blackstart.scope import Scope
 
+PAUSE_GROWTH = 1.25
+
 __all__ = ["Gate", "UndoReport", "Watch", "inject", "open_gate", "undo"]
 
 
@@ -167,7 +169,7 @@ class _Attempt:
         ordered = sorted(changes, key=lambda change: change.step)
         for _, step in groupby(ordered, key=lambda change: change.step):
             todo = pool.batches(step, self._reach.kinds)
-            with closing(pool.run(self._apply, todo, self._reach.concurrency, self._ending)) as finished:
+            with closing(pool.run(self._apply, todo, self._ending)) as finished:
                 for some in finished:
                     self._mark(some)
 
@@ -183,7 +185,8 @@ class _Attempt:
         self._reach.boundary(Boundary.APPLYING, batch.ids)
         self._started.update(batch.ids)
         clock = self._reach.clock
-        deadline, pause = clock.monotonic() + self._reach.apply_seconds, FIRST_PAUSE
+        first, pause = clock.monotonic(), FIRST_PAUSE
+        deadline = first + self._reach.apply_seconds
         began: float | None = None
         while True:
             now = clock.monotonic()
@@ -195,12 +198,16 @@ class _Attempt:
                 if not passing(error) and not (began is not None and isinstance(error, TargetChanged)):
                     raise
                 self._tried_again.update(batch.ids)  # so whatever is found changed from now on may be our own doing
+                growth = 2.0
+                if isinstance(error, NotYet):
+                    # Somebody will be ready sooner or later, and no service suffers from being asked.
+                    deadline, growth = max(deadline, first + error.patience_seconds), PAUSE_GROWTH
+                else:
+                    began = began or now
                 if self._ending.is_set() or clock.monotonic() + pause > deadline:
                     raise
-                if not isinstance(error, NotYet):
-                    began = began or now
             clock.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = min(pause * growth, LONGEST_PAUSE)
         self._reach.boundary(Boundary.APPLIED, batch.ids)
         return began or now
 

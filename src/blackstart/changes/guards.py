@@ -71,6 +71,7 @@ def _ladder() -> tuple[tuple[str, Guard], ...]:
         ("identity", _identity),
         ("scope", _scope),
         ("shares", _shares),
+        ("disruption budgets", _budgets),
         ("undo log", _undo_log),
         ("windows", _windows),
         ("freezes", _freezes),
@@ -156,6 +157,18 @@ def _limit(scope: Scope, unit: str, taken: int, total: int) -> str | None:
     if taken <= limit * total + ROUNDING:
         return None
     return f"and the scope's {f'share of {unit}s' if unit in scope.shares else 'largest_share'} is {limit:g}"
+
+
+def _budgets(request: Request) -> str | None:
+    if request.scope.past_budgets:
+        return None
+    past: dict[str, int] = {}
+    for change in request.changes:
+        if change.past_budget:
+            past[change.past_budget] = past.get(change.past_budget, 0) + 1
+    for budget, count in past.items():
+        return f"{count} of the changes would go past {budget}, and the scope does not say past_budgets = true"
+    return None
 
 
 def _undo_log(request: Request) -> str | None:

@@ -15,6 +15,7 @@ from blackstart.access import Aws, Need, arn, everything
 from blackstart.changes.auto_scaling_zone import Group
 from blackstart.changes.clients import Clients
 from blackstart.changes.compare import CompareAndRestore, Seen, Unsettled, Wanted
+from blackstart.changes.healed import Healed
 from blackstart.changes.kind import Ending, Outcome
 from blackstart.changes.model import ZONE, Change, Share, new_id
 from blackstart.changes.network import Vpc, tags_of
@@ -151,7 +152,7 @@ class InstancePower(CompareAndRestore):
                     getattr(clients.aws("ec2", region), operation)(InstanceIds=ids)
 
 
-class InstanceTermination:
+class InstanceTermination(Healed):
     """An instance that only its group can replace. Undo waits until the group is whole again."""
 
     name: ClassVar[str] = "ec2.instance_termination"
@@ -162,7 +163,6 @@ class InstanceTermination:
     )
     batch_size: ClassVar[int] = IDS
     joined: ClassVar[bool] = True
-    restores: ClassVar[bool] = False
 
     def needs(self, change: Change) -> Sequence[Need]:
         return _needs(self.permissions, change, "ec2:TerminateInstances")
@@ -172,7 +172,7 @@ class InstanceTermination:
             ids = [change.target.id for change in changes if change.target.region == region]
             clients.aws("ec2", region).terminate_instances(InstanceIds=ids)
 
-    def undo(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Outcome]:
+    def look(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Outcome]:
         states = _states(changes, clients)
         gone = [change for change in changes if STATES.get(states.get(change.target.id, ""), TERMINATED) == TERMINATED]
         ids = {change.target.id for change in gone}
@@ -181,9 +181,6 @@ class InstanceTermination:
             change.id: whole[_group(change)] if change.target.id in ids else Outcome(Ending.UNTOUCHED)
             for change in changes
         }
-
-    def verify(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Outcome]:
-        return self.undo(changes, clients)
 
 
 def _needs(permissions: Sequence[str], change: Change, *of_the_instance: str) -> Sequence[Need]:

@@ -18,6 +18,9 @@ from blackstart.access import Need
 from blackstart.changes.clients import Clients
 from blackstart.changes.model import Change
 
+AT_ONCE = 16
+"""API calls under way at the same time, unless a kind knows better."""
+
 
 class Ending(StrEnum):
     """How one look at one change ended."""
@@ -48,7 +51,7 @@ class Outcome:
 
 
 class Kind(Protocol):
-    """All methods take 1 to ``batch_size`` changes of this kind and one step, and may be called from several threads.
+    """All methods take changes of this kind and one step, at least one, and may be called from several threads.
 
     Each must be right after a full apply, half an apply, no apply, and when called again.
     """
@@ -65,7 +68,17 @@ class Kind(Protocol):
 
     @property
     def batch_size(self) -> int:
-        """The most changes to hand over at once."""
+        """The most changes to hand over at once to apply."""
+        ...
+
+    @property
+    def look_size(self) -> int:
+        """The most changes to hand over at once to undo and verify; for kinds of which one read tells many."""
+        ...
+
+    @property
+    def at_once(self) -> int:
+        """How many batches may be under way at the same time."""
         ...
 
     @property

@@ -53,6 +53,7 @@ class Change:
     ``undo_summary`` completes "undone by …"; ``calls`` are the API calls that apply makes, for the plan.
     ``step`` orders the changes of one fault: lower first, equal ones at the same time; undo goes backwards.
     ``share`` is needed of every target that is in a zone or a namespace.
+    ``past_budget`` names the disruption budget that the change would go past, "" if it keeps to all.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Change:
     calls: tuple[str, ...] = ()
     step: int = 0
     share: Share | None = None
+    past_budget: str = ""
 
     def to_json(self) -> dict[str, Json]:
         share = None if self.share is None else vars(self.share)

@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 
 from blackstart.access import Need, in_namespace
 from blackstart.changes.clients import Clients
+from blackstart.changes.healed import Healed
 from blackstart.changes.kind import Ending, Outcome
-from blackstart.changes.kube import Kube, KubeRefused
 from blackstart.changes.model import Change, Share, new_id
 from blackstart.errors import Refused
+from blackstart.kube.client import Kube, KubeRefused
 from blackstart.scope import Target
 
 HEALERS = {"ReplicaSet": "replicasets", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
@@ -126,7 +127,7 @@ def _workload(pod: Pod) -> str:
     return f"{kind} {name}"
 
 
-class PodDeletion:
+class PodDeletion(Healed):
     """One pod is deleted, for good; its controller heals."""
 
     name: ClassVar[str] = "kubernetes.pod_deletion"
@@ -139,9 +140,6 @@ class PodDeletion:
         "kubernetes:get daemonsets",
         "kubernetes:get deployments",
     )
-    batch_size: ClassVar[int] = 1
-    joined: ClassVar[bool] = False
-    restores: ClassVar[bool] = False
 
     def needs(self, change: Change) -> Sequence[Need]:
         owner = HEALERS[change.before["owner"]["kind"]]
@@ -162,11 +160,8 @@ class PodDeletion:
                 if error.status not in (404, 409):
                     raise
 
-    def undo(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Outcome]:
+    def look(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Outcome]:
         return {change.id: _look(change, clients.kube(change.before["context"])) for change in changes}
-
-    def verify(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Outcome]:
-        return self.undo(changes, clients)
 
 
 def _look(change: Change, kube: Kube) -> Outcome:

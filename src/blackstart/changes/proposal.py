@@ -14,7 +14,8 @@ class Proposal:
 
     ``activity`` is its name in the experiment, ``subject`` completes "not …". ``duration_seconds``: after which the
     reverter ends the fault, if nobody else has; None: never. ``findings``: every guard's word, in their order.
-    ``found`` is False if the action refused, or could not tell, before it knew what it would change.
+    ``kept``: what comes back while the fault lasts would be changed again. ``found`` is False if the action refused,
+    or could not tell, before it knew what it would change.
     """
 
     activity: str
@@ -23,6 +24,7 @@ class Proposal:
     duration_seconds: float | None = None
     findings: tuple[Finding, ...] = ()
     found: bool = True
+    kept: bool = False
 
     @property
     def objections(self) -> tuple[Finding, ...]:

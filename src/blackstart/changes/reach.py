@@ -10,7 +10,6 @@ from pathlib import Path
 from blackstart.changes.clients import Clients
 from blackstart.changes.log import UndoLog
 from blackstart.changes.mirror import Mirror
-from blackstart.changes.pool import AT_ONCE
 from blackstart.changes.registry import Kinds
 from blackstart.clock import Clock, SystemClock
 
@@ -36,7 +35,7 @@ def unobserved(boundary: Boundary, changes: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True)
 class Reach:
-    """``concurrency``: API calls under way at once. ``settle_seconds``: how long an API call that was never answered,
+    """``settle_seconds``: how long an API call that was never answered,
     or a read that lags, may still surprise; a target that looks untouched is looked at again after this long.
     ``apply_seconds``: how long a call that applies changes is tried again while its errors may pass.
     ``boundary`` is called, with the ids of the changes in hand, at each boundary, from several threads.
@@ -47,7 +46,6 @@ class Reach:
     clients: Clients
     clock: Clock
     mirror: Mirror
-    concurrency: int = AT_ONCE
     settle_seconds: float = 10.0
     apply_seconds: float = 30.0
     boundary: Callable[[Boundary, tuple[str, ...]], None] = unobserved

@@ -19,12 +19,13 @@ from typing import Any, Protocol, runtime_checkable
 
 from blackstart.changes.answers import passing, told
 from blackstart.changes.clients import Clients
-from blackstart.changes.kube import KubeRefused
+from blackstart.changes.kind import AT_ONCE
 from blackstart.changes.log import Entry
 from blackstart.changes.model import TAG
 from blackstart.changes.reach import Reach
 from blackstart.changes.undo import FIRST_PAUSE, LONGEST_PAUSE, PAUSE_GROWTH
 from blackstart.errors import ConfigInvalid, UndoLogUnusable
+from blackstart.kube.client import KubeRefused
 from blackstart.scope import Target
 
 PATIENCE_SECONDS = 30.0
@@ -157,7 +158,7 @@ def _look(places: Sequence[_Place], entries: Sequence[Entry], reach: Reach) -> t
     """Once, everywhere at the same time; and whether another look may come to something better."""
     if not places:
         return Residue(), False
-    with ThreadPoolExecutor(min(reach.concurrency, len(places)), "blackstart-residue") as pool:
+    with ThreadPoolExecutor(min(AT_ONCE, len(places)), "blackstart-residue") as pool:
         asked = [(place, pool.submit(lambda each: list(each.look()), place)) for place in places]
     looked, things, errors = [], [], {}
     for place, answer in asked:

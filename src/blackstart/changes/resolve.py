@@ -137,7 +137,7 @@ def _settled(
 def _asked(change: Change, reach: Reach, work: Callable[[Change, Clients], Answer]) -> Answer:
     """One call of a kind, whose errors, of whatever API, become ServiceUnreachable."""
     batch = pool.Batch(reach.kinds.lookup(change.kind), [change])
-    with closing(pool.run(lambda _: work(change, reach.clients), [batch], 1)) as looks:
+    with closing(pool.run(lambda _: work(change, reach.clients), [batch])) as looks:
         ((done,),) = looks
     if done.error is not None:
         problem = f"failed: {told(done.error, batch.kind.permissions)}"

@@ -222,7 +222,7 @@ class _Undoing:
 
         found = []
         todo = self._batches(changes)
-        with closing(pool.run(observed, todo, self._reach.concurrency)) as finished:
+        with closing(pool.run(observed, todo)) as finished:
             for done in (each for some in finished for each in some):
                 for change in done.batch.changes:
                     if done.error is None:
@@ -238,7 +238,7 @@ class _Undoing:
         """What failed together is tried one by one from then on, so that one target cannot hold up the others."""
         kinds = self._reach.kinds
         alone = [pool.Batch(kinds.lookup(each.kind), [each]) for each in changes if each.id in self._alone]
-        return [*pool.batches([each for each in changes if each.id not in self._alone], kinds), *alone]
+        return [*pool.batches([each for each in changes if each.id not in self._alone], kinds, looks=True), *alone]
 
     def _undo(self, batch: pool.Batch) -> Mapping[str, Outcome]:
         outcomes = batch.kind.undo(batch.changes, self._reach.clients)

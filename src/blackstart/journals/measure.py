@@ -70,6 +70,11 @@ class Measured:
         return tuple(found for found in ours if found.change not in left)
 
     @property
+    def lapses(self) -> tuple[str, ...]:
+        """Why faults were not kept up for as long as they were meant to be."""
+        return tuple(str(event.fields.get("reason") or "?") for event in self.events if event.kind == "lapse")
+
+    @property
     def stopped(self) -> str:
         """Who or what ended the drill before its time, and why; "" if nobody did."""
         return next((str(event.fields.get("reason") or "?") for event in self.events if event.kind == "stop"), "")

@@ -124,6 +124,8 @@ def _incomplete(measured: Measured) -> Iterator[str]:
         kept = measured.leftovers or measured.residue or not measured.changes
         undone = "" if kept else "; its changes were undone"
         yield f"The drill was cut off before it ended, so it proves nothing{undone}."
+    for lapse in measured.lapses:
+        yield f"The fault was not kept up: {_clean(lapse)}."
     yield from restored.unproven(measured)
 
 

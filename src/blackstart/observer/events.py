@@ -11,6 +11,7 @@ Every line has ``at`` (seconds since the origin at which it was *seen*) and ``ki
     cache    (same fields) the standby region's cache was found to be warm
     phase    name: what the drill is doing
     stop     reason: who or what ended the drill before its time, and why
+    lapse    reason: why a fault was not kept up for as long as it was meant to be
     note     text, for people
 
 ``source`` tells where it was seen: ``rds``, ``deployment`` or ``kubernetes event``.

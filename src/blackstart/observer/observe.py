@@ -12,11 +12,11 @@ from typing import Any
 
 from blackstart.clock import Clock, iso
 from blackstart.errors import ConfigInvalid
+from blackstart.kube.reading import Kube
 from blackstart.observer import ledger
 from blackstart.observer.client import Client
 from blackstart.observer.dialer import Dialer
 from blackstart.observer.events import EventLog
-from blackstart.observer.kube import Kube
 from blackstart.observer.recorder import Recorder
 from blackstart.observer.resolver import AnswerChange, Resolver
 from blackstart.observer.samples import Header

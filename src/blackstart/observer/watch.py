@@ -13,8 +13,8 @@ from typing import Any
 from blackstart.access import Aws, Kubernetes, Need, arn
 from blackstart.clock import Clock
 from blackstart.errors import BlackstartError, ServiceUnreachable
+from blackstart.kube.reading import Kube
 from blackstart.observer.events import EventLog
-from blackstart.observer.kube import Kube
 from blackstart.observer.steps import POLL_SECONDS
 from blackstart.settings import Evidence
 

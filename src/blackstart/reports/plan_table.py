@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from blackstart.changes.pool import AT_ONCE
+from blackstart.changes.kind import AT_ONCE
 from blackstart.changes.rates import CALL_SECONDS, buckets
 from blackstart.journals import numbers
 from blackstart.reports.plan_view import FaultView, PlanView
@@ -92,7 +92,8 @@ def _head(fault: FaultView) -> str:
     limit = proposal.duration_seconds
     ends = "stays until it is undone" if limit is None else f"ends by itself after {numbers.seconds_goal(limit)}"
     changes = numbers.plural(len(proposal.changes), "change")
-    return f"{proposal.activity}: {proposal.subject} · {changes} · {ends}"
+    again = ", again and again" if proposal.kept else ""
+    return f"{proposal.activity}: {proposal.subject} · {changes}{again} · {ends}"
 
 
 def _facts(fault: FaultView) -> list[tuple[str, str]]:

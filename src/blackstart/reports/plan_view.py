@@ -24,8 +24,8 @@ from typing import Any
 
 from blackstart.access import Call
 from blackstart.changes.costs import Cost, cost
+from blackstart.changes.kind import AT_ONCE
 from blackstart.changes.model import Change
-from blackstart.changes.pool import AT_ONCE
 from blackstart.changes.proposal import Plan, Proposal
 from blackstart.changes.rates import Calls, Estimate, buckets, counted, estimated
 from blackstart.changes.registry import Kinds
@@ -110,6 +110,7 @@ def _fault_json(fault: FaultView) -> dict[str, Any]:
         "activity": proposal.activity,
         "subject": proposal.subject,
         "duration_seconds": proposal.duration_seconds,
+        "kept": proposal.kept,
         "found": proposal.found,
         "changes": [_change_json(change, fault.lost) for change in proposal.changes],
         "calls": [asdict(calls) for calls in fault.calls],

@@ -13,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 from blackstart.errors import ServiceUnreachable
-from blackstart.observer import kubeconfig
+from blackstart.kube import kubeconfig
 
 PAGE = 500
 UNAUTHORIZED = 401

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from blackstart.errors import ConfigInvalid, ServiceUnreachable
-from blackstart.observer import kubeconfig
+from blackstart.kube import kubeconfig
 
 
 def config(path, *, user=None, server="http://127.0.0.1:1", current="east", **cluster):
