@@ -5,10 +5,10 @@ never holds.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["at_least", "at_most", "lost_no_more_than", "one_of", "recovered_within"]
+__all__ = ["at_least", "at_most", "between", "empty", "lost_no_more_than", "one_of", "recovered_within"]
 
 
 def at_least(minimum: float, value: float | None = None) -> bool:
@@ -21,6 +21,16 @@ def at_most(maximum: float, value: float | None = None) -> bool:
     """``value`` is ``maximum`` or less."""
     number = _number(value)
     return number is not None and number <= maximum
+
+
+def between(minimum: float, maximum: float, value: float | None = None) -> bool:
+    """``value`` is ``minimum`` or more, and ``maximum`` or less."""
+    return at_least(minimum, value) and at_most(maximum, value)
+
+
+def empty(value: Sequence[Any] | Mapping[str, Any] | None = None) -> bool:
+    """``value``, a list or a mapping of what is wrong, holds nothing."""
+    return isinstance(value, list | tuple | dict) and not value
 
 
 def recovered_within(limit_seconds: float, value: float | None = None) -> bool:

@@ -4,14 +4,13 @@ Each waits until the samples can say what is asked, and raises NotMeasured rathe
 nothing. Shares are 0–1, times in seconds.
 """
 
-from pathlib import Path
 from typing import Any, Dict
 
-from blackstart.clock import SystemClock
 from blackstart.errors import ConfigInvalid, NotMeasured
+from blackstart.journals.effects import felt
 from blackstart.observer import analysis
 from blackstart.observer import ledger as ledgers
-from blackstart.observer.waiting import Watched
+from blackstart.probes._watched import limit, watched
 
 __all__ = [
     "availability",
@@ -25,7 +24,6 @@ __all__ = [
     "serving_region",
 ]
 
-JOURNAL_KEY = "blackstart_journal"
 CHECK_PAUSE_SECONDS = 1.0
 
 
@@ -34,12 +32,12 @@ def availability(last_seconds: float = 0.0, configuration: Dict[str, Any] = None
 
     0: since the fault, or since the start while there is none. Waits until ``last_seconds`` have been watched.
     """
-    return analysis.availability(*_watched(configuration).last(last_seconds)).share
+    return analysis.availability(*watched(configuration).last(last_seconds)).share
 
 
 def failed_share(last_seconds: float = 0.0, configuration: Dict[str, Any] = None) -> float:  # type: ignore[assignment]
     """Share of requests that were not ok in time; the rest of `availability`."""
-    found = analysis.availability(*_watched(configuration).last(last_seconds))
+    found = analysis.availability(*watched(configuration).last(last_seconds))
     return (found.planned - found.ok) / found.planned
 
 
@@ -51,14 +49,14 @@ def latency_seconds(
     """A percentile (0–100) of the time from when an ok request was due until its answer; interval as `availability`."""
     if not 0 < percentile <= 100:
         raise ConfigInvalid("latency_seconds", "percentile", f"{percentile} is not between 0 and 100")
-    return analysis.percentile(*_watched(configuration).last(last_seconds), percentile)
+    return analysis.percentile(*watched(configuration).last(last_seconds), percentile)
 
 
 def longest_outage_seconds(configuration: Dict[str, Any] = None) -> float:  # type: ignore[assignment]
     """The longest stretch since the fault in which no request, of reads or of writes, was ok; 0.0 if there was none."""
-    watched = _watched(configuration)
-    fault = watched.fault_at()
-    samples, _, end = watched.last(0.0)
+    drill = watched(configuration)
+    fault = drill.fault_at()
+    samples, _, end = drill.last(0.0)
     analysis.availability(samples, fault, end)  # NotMeasured when nothing was observed since
     found = analysis.longest_outage(samples, fault, end)
     return found.seconds if found else 0.0
@@ -72,18 +70,16 @@ def recovery_seconds(
     """Seconds from the fault until users were served again for good; 0.0 if they were all along.
 
     Waits for it, at most ``limit_seconds`` from the fault (0: the drill's objective), and gives None if they were not
-    served again by then. The fault's effect is given ``settle_seconds`` to show, at least the recovery window.
+    served again by then. The fault has ``settle_seconds`` to show: to fail a request, or to silence a region, a zone or
+    a pod that answered before. Once it has, or has not in that time, a recovery window without harm decides.
     """
-    watched = _watched(configuration)
-    limit = limit_seconds or watched.objective("rto_seconds")
-    if not limit:
-        raise ConfigInvalid("recovery_seconds", "limit_seconds", "there is no objective rto_seconds, so give a limit")
-    return watched.recovered(limit, settle_seconds)
+    drill = watched(configuration)
+    return drill.recovered(limit(drill, limit_seconds), settle_seconds, felt)
 
 
 def lost_writes(checks: int = 2, configuration: Dict[str, Any] = None) -> int:  # type: ignore[assignment]
     """How many acknowledged writes are gone. Reads them all back through the service, ``checks`` times."""
-    return len(_watched(configuration).ledger(max(checks, 1), CHECK_PAUSE_SECONDS).lost)
+    return len(watched(configuration).ledger(max(checks, 1), CHECK_PAUSE_SECONDS).lost)
 
 
 def data_loss_seconds(checks: int = 0, configuration: Dict[str, Any] = None) -> float:  # type: ignore[assignment]
@@ -91,8 +87,8 @@ def data_loss_seconds(checks: int = 0, configuration: Dict[str, Any] = None) -> 
 
     Reads the writes back ``checks`` times; 0: judges by what `lost_writes` read.
     """
-    watched = _watched(configuration)
-    return ledgers.data_loss(watched.ledger(checks, CHECK_PAUSE_SECONDS), watched.fault_at()).seconds
+    drill = watched(configuration)
+    return ledgers.data_loss(drill.ledger(checks, CHECK_PAUSE_SECONDS), drill.fault_at()).seconds
 
 
 def dns_failover_seconds(limit_seconds: float = 0.0, configuration: Dict[str, Any] = None) -> float:  # type: ignore[assignment]
@@ -100,23 +96,14 @@ def dns_failover_seconds(limit_seconds: float = 0.0, configuration: Dict[str, An
 
     Waits for it at most ``limit_seconds`` from the fault.
     """
-    return _watched(configuration).dns_failover(limit_seconds).seconds
+    return watched(configuration).dns_failover(limit_seconds).seconds
 
 
 def serving_region(last_seconds: float = 2.0, configuration: Dict[str, Any] = None) -> str:  # type: ignore[assignment]
     """The region that gave most ok answers in the ``last_seconds``; "nobody" if there was none."""
-    samples, start, end = _watched(configuration).last(last_seconds)
+    samples, start, end = watched(configuration).last(last_seconds)
     analysis.availability(samples, start, end)  # NotMeasured when nothing was observed
     found = analysis.serving_region(samples, start, end)
     if found == "":
         raise NotMeasured("the serving region", "answers carry no x-region header")
     return "nobody" if found is None else found
-
-
-def _watched(configuration: Dict[str, Any] | None) -> Watched:
-    folder = (configuration or {}).get(JOURNAL_KEY)
-    if not folder:
-        raise NotMeasured(
-            "the service", "no drill is observed; does the experiment name the control blackstart.control?"
-        )
-    return Watched(Path(folder), SystemClock())

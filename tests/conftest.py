@@ -4,7 +4,16 @@ from importlib.util import find_spec
 
 import pytest
 
-NEED_MOTO = ["lab", "drills", "crash", "changes", "weather", "test_recovery_residue.py", "test_stopping.py"]
+NEED_MOTO = [
+    "lab",
+    "drills",
+    "crash",
+    "changes",
+    "conformance",
+    "weather",
+    "test_recovery_residue.py",
+    "test_stopping.py",
+]
 collect_ignore = [] if find_spec("moto") else NEED_MOTO
 
 

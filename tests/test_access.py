@@ -15,6 +15,15 @@ from blackstart.access import Aws, Call, Kubernetes, arn, everything, kubernetes
         ("POST", "/api/v1/namespaces/shop/pods/a/eviction", "create pods/eviction", "shop", "a"),
         ("PATCH", "/apis/apps/v1/namespaces/shop/deployments/a/scale", "patch deployments/scale", "shop", "a"),
         ("GET", "/apis/apps/v1/deployments", "list deployments", "", ""),
+        ("GET", "/apis/apps/v1/namespaces/shop/deployments/a/scale", "get deployments/scale", "shop", "a"),
+        ("PUT", "/apis/apps/v1/namespaces/shop/deployments/a/scale", "update deployments/scale", "shop", "a"),
+        ("POST", "/api/v1/namespaces/shop/pods/a/exec", "create pods/exec", "shop", "a"),
+        ("PUT", "/api/v1/namespaces/shop/finalize", "update namespaces/finalize", "", "shop"),
+        ("PATCH", "/api/v1/namespaces/shop/status", "patch namespaces/status", "", "shop"),
+        ("POST", "/api/v1/namespaces", "create namespaces", "", ""),
+        ("PATCH", "/apis/karpenter.sh/v1/nodepools/spot", "patch nodepools", "", "spot"),
+        ("GET", "/readyz", "get /readyz", "", ""),
+        ("GET", "/version/", "get /version", "", ""),
     ],
 )
 def test_a_request_to_kubernetes_is_named_as_its_permission(method, path, action, namespace, name):
@@ -26,13 +35,22 @@ def test_a_watch_is_not_a_list():
     assert str(kubernetes_call("shop", "GET", "/api/v1/nodes", watch=True)) == "kubernetes:watch nodes"
 
 
-@pytest.mark.parametrize("action", ["ec2:DescribeSubnets", "sts:GetCallerIdentity", "kubernetes:list pods"])
+@pytest.mark.parametrize(
+    "action", ["ec2:DescribeSubnets", "sts:GetCallerIdentity", "kubernetes:list pods", "kubernetes:get pods/log"]
+)
 def test_reads_are_known_as_such(action):
     assert Call(action).reads
 
 
 @pytest.mark.parametrize(
-    "action", ["ec2:CreateTags", "ec2:ReplaceNetworkAclAssociation", "kubernetes:delete pods", "kubernetes:create pods"]
+    "action",
+    [
+        "ec2:CreateTags",
+        "ec2:ReplaceNetworkAclAssociation",
+        "kubernetes:delete pods",
+        "kubernetes:create pods",
+        "kubernetes:get pods/exec",
+    ],
 )
 def test_everything_else_is_no_read(action):
     assert not Call(action).reads

@@ -1,3 +1,4 @@
+import re
 from copy import deepcopy
 from pathlib import Path
 
@@ -12,13 +13,56 @@ from blackstart.settings import Objectives
 FILES = sorted((Path(blackstart.__file__).parent / "experiments").glob("*.yaml"))
 
 
-@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+@pytest.fixture(scope="module", params=FILES, ids=lambda path: path.stem)
 def shipped(request):
     return read(request.param)
 
 
+@pytest.fixture(scope="module")
+def whole():
+    """One that is as it should be."""
+    return read(next(path for path in FILES if path.stem == "zone-network-loss"))
+
+
+SHIPPED = {
+    "pod-kill", "pod-kill-repeated", "service-to-zero", "bad-rollout", "spot-interruption", "spot-reclaim-share",
+    "no-capacity", "zone-network-loss", "zone-power-loss", "zone-shift", "node-not-ready", "autoscaler-pinned",
+    "region-loss",
+}  # fmt: skip
+
+
 def test_experiments_are_shipped():
-    assert {"pod-kill", "zone-network-loss", "region-loss"} <= {path.stem for path in FILES}
+    assert {path.stem for path in FILES} >= SHIPPED
+
+
+def test_every_shipped_experiment_holds_users_to_something_and_measures_what_they_saw(shipped):
+    extension = check(shipped, "shipped")
+    assert extension.fault
+    assert extension.expects.model_dump(exclude_none=True)
+    probes = {
+        (each["provider"]["module"], each["provider"]["func"])
+        for each in (*shipped["steady-state-hypothesis"]["probes"], *shipped["method"])
+        if each["type"] == "probe"
+    }
+    assert ("blackstart.probes.users", "availability") in probes
+    assert {
+        ("blackstart.probes.users", "recovery_seconds"),
+        ("blackstart.probes.users", "longest_outage_seconds"),
+    } & probes
+
+
+def test_every_shipped_experiment_of_a_cluster_holds_the_platform_to_something_too(shipped):
+    modules = {each["provider"]["module"] for each in shipped["steady-state-hypothesis"]["probes"]}
+    lost = "region" in shipped["tags"]  # nobody can ask its control plane any more
+    assert lost or modules - {"blackstart.probes.users"}
+
+
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def test_every_variable_of_a_shipped_experiment_is_in_its_configuration_and_the_other_way_round(shipped):
+    parts = {key: value for key, value in shipped.items() if key != "configuration"}
+    assert set(VARIABLE.findall(yaml.safe_dump(parts, width=9999))) == set(shipped["configuration"])
 
 
 def test_every_shipped_experiment_is_accepted_and_always_rolls_back(shipped):
@@ -41,8 +85,8 @@ def test_every_shipped_experiment_is_accepted_and_always_rolls_back(shipped):
         (("controls",), [], "controls"),
     ],
 )
-def test_a_mistake_is_refused_with_the_key_that_is_wrong(shipped, path, value, where):
-    broken = deepcopy(shipped)
+def test_a_mistake_is_refused_with_the_key_that_is_wrong(whole, path, value, where):
+    broken = deepcopy(whole)
     place = broken
     for step in path[:-1]:
         place = place[step]
@@ -53,8 +97,8 @@ def test_a_mistake_is_refused_with_the_key_that_is_wrong(shipped, path, value, w
     assert "\n" not in str(refused.value)
 
 
-def test_a_missing_argument_is_refused(shipped):
-    broken = deepcopy(shipped)
+def test_a_missing_argument_is_refused(whole):
+    broken = deepcopy(whole)
     broken["method"][0]["provider"]["arguments"] = {}
     with pytest.raises(ConfigInvalid, match="needs"):
         check(broken, "broken.yaml")

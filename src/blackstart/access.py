@@ -29,6 +29,12 @@ GROUPS = {
 CLUSTER_WIDE = frozenset({"namespaces", "nodeclaims", "nodepools", "nodes"})
 """Resources that are in no namespace."""
 PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+IAM_PREFIXES = {"elbv2": "elasticloadbalancing"}
+"""How IAM calls a service, where boto3 calls it something else."""
+OF_NAMESPACES = ("status", "finalize")
+"""Subresources of a namespace itself: paths that look like a resource in it."""
+OF_CONNECTIONS = ("exec", "attach", "portforward", "proxy")
+"""Subresources that are reached by GET, and change whatever they like."""
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
 
@@ -49,7 +55,8 @@ class Call:
         """Whether it changes nothing."""
         what = self.action.partition(":")[2]
         if self.action.startswith(KUBERNETES):
-            return what.partition(" ")[0] in KUBERNETES_READS
+            verb, _, resource = what.partition(" ")
+            return verb in KUBERNETES_READS and resource.partition("/")[2] not in OF_CONNECTIONS
         return what.startswith(READS)
 
     def __str__(self) -> str:
@@ -59,9 +66,11 @@ class Call:
 def kubernetes_call(cluster: str, method: str, path: str, watch: bool = False) -> Call:
     """The call that an HTTP request to a Kubernetes API is."""
     parts = path.strip("/").split("/")
-    rest = parts[2:] if parts[0] == "api" else parts[3:]
+    rest = parts[2:] if parts[0] == "api" else parts[3:] if parts[0] == "apis" else []
+    if not rest:  # about the server itself: its version, its health, what it serves
+        return Call(f"{KUBERNETES}{method.lower()} /{path.strip('/')}", cluster=cluster)
     namespace = ""
-    if rest[:1] == ["namespaces"] and len(rest) > 2:
+    if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in OF_NAMESPACES:
         namespace, rest = rest[1], rest[2:]
     resource, name, *subresource = [*rest, "", ""][: max(2, len(rest))]
     if method == "GET":

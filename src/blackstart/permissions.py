@@ -69,6 +69,8 @@ def needed(planned: Planned) -> Iterator[Need]:
         yield _of_call(call, account)
     for change in changes:
         yield from planned.kinds.lookup(change.kind).needs(change)
+    for proposal in planned.plan.proposals:
+        yield from proposal.keeping
     yield from identity.needs(changes)
     yield from conditions.needs(planned.settings.scope.stop)
     for module, function, arguments in planned.probes:

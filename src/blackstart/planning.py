@@ -111,7 +111,10 @@ class PlannedDrill:
 
     def keep(self, keeper: Keeper, subject: str, *, duration_seconds: float) -> None:
         """Takes down that the fault ``subject`` would be kept up."""
-        self.proposals = [replace(each, kept=True) if each.subject == subject else each for each in self.proposals]
+        mine = (each for each in reversed(self.proposals) if each.subject == subject)
+        if fault := next(mine, None):
+            kept = replace(fault, kept=True, keeping=(*fault.keeping, *keeper.needs()))
+            self.proposals[self.proposals.index(fault)] = kept
 
 
 def run(file: Path, as_json: bool, scope: Path | None = None, seed: int | None = None) -> int:

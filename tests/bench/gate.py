@@ -11,9 +11,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from opened import ACCOUNT, DRILL, REGION, gate
+from opened import ACCOUNT, DRILL, REGION, gate, scope
 
 from blackstart.changes.gate import inject, undo
+from blackstart.changes.healed import Healed
 from blackstart.changes.kind import Ending, Outcome
 from blackstart.changes.model import ZONE, Change, Share, new_id
 from blackstart.changes.registry import Kinds
@@ -23,17 +24,20 @@ CHANGES = 1000
 ZONE_OF = REGION + "a"
 
 
-class Nothing:
+class Nothing(Healed):
     """Changes nothing, at once."""
 
     name = "bench.nothing"
     permissions = ()
-    batch_size = 1
+    look_size = 1
+
+    def needs(self, change):
+        return ()
 
     def apply(self, changes, clients):
         pass
 
-    def undo(self, changes, clients):
+    def look(self, changes, clients):
         return {change.id: Outcome(Ending.RESTORED) for change in changes}
 
     def verify(self, changes, clients):
@@ -48,7 +52,7 @@ def change(number: int) -> Change:
 
 
 def main(folder: Path) -> None:
-    opened = gate(folder, "blackstart")
+    opened = gate(folder, scope(required_tag="blackstart"))
     opened = replace(opened, reach=replace(opened.reach, kinds=Kinds([Nothing()])))
     changes = [change(number) for number in range(CHANGES)]
     began = time.monotonic()

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from opened import DRILL, gate
+from opened import DRILL, gate, scope
 
 from blackstart.changes.gate import inject, undo
 from blackstart.changes.network import find_vpc
@@ -16,7 +16,7 @@ from blackstart.changes.network_acl import find_acls, plan_black_hole
 
 
 def main(folder: Path, region: str, vpc: str, zone: str) -> None:
-    opened = gate(folder, "AZ_FAILURE")
+    opened = gate(folder, scope(required_tag="AZ_FAILURE"))
     clients = opened.reach.clients
     clients.aws("ec2", region)
     began = time.monotonic()

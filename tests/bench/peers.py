@@ -5,7 +5,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PINNED = ("chaostoolkit", "aws-az-failure-chaostoolkit==0.1.10")
+PINNED = ("chaostoolkit", "aws-az-failure-chaostoolkit==0.1.10", "chaostoolkit-kubernetes==0.39.0", "kubernetes<37")
 
 
 def without() -> Path:
@@ -21,8 +21,9 @@ def beside() -> Path:
 def _python(name: str, packages: tuple[str, ...]) -> Path:
     home = ROOT / "build" / "bench" / name
     found = home / "bin" / "python"
-    if not (home / "ready").exists():
+    ready = home / "ready"
+    if not ready.exists() or ready.read_text() != repr(packages):
         venv.create(home, with_pip=True, clear=True)
         subprocess.run([found, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages], check=True)
-        (home / "ready").touch()
+        ready.write_text(repr(packages))
     return found

@@ -1,6 +1,6 @@
 """Figures of this machine, ours beside the peer's from the same run. Run by ``make bench``; asserts nothing.
 
-``run.py [gate] [zone] [start] [lab]`` measures only these parts.
+``run.py [gate] [zone] [pods] [power] [start] [lab]`` measures only these parts.
 """
 
 import json
@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
+import clusters
 import peers
 import zone
 from rich.console import Console
@@ -73,6 +75,31 @@ def zones(folder: Path) -> Iterable[Row]:
     yield Row("first undo after the death", SECONDS, first, [], "≤ 0.2 s")
 
 
+def pods(folder: Path) -> Iterable[Row]:
+    """Thousands of pods, the API 30 ms away; a drain with a budget that refuses for a second."""
+    many, drained = {"pods": 2000, "latency": 0.03}, {"pods": 200, "nodes": 5, "latency": 0.01}
+    guarded = {**drained, "guarded": 20, "refusing": 1.0}
+    with clusters.bench(folder, peers.without()) as bench:
+
+        def taken(tool: str, what: str, **cluster: object) -> list[dict]:
+            return [bench.measure(tool, what, **cluster) for _ in range(RUNS if tool == "ours" else 1)]
+
+        def row(title: str, shown: str, key: str, bar: str, what: str, **cluster: object) -> Row:
+            ours, theirs = taken("ours", what, **cluster), taken("theirs", what, **cluster)
+            return Row(title, shown, [each[key] for each in ours], [each[key] for each in theirs], bar)
+
+        yield row("kill 2,000 pods, 30 ms away", SECONDS, "seconds", "≤ 2.5 s", "kill", **many)
+        yield row("one of them is gone already: left", COUNT, "left", "0", "kill", gone=1, **many)
+        yield row("list 10,000 pods and choose", SECONDS, "seconds", "≤ 0.6 s", "list", pods=10_000, nodes=200)
+        ours, theirs = taken("ours", "drain", **guarded), taken("theirs", "drain", **guarded)
+        for key, title, bar in (("seconds", "drain 200 pods of 5 nodes, 10 ms away", "≤ 1.5 s"), ("left", "left", "0")):
+            shown = SECONDS if key == "seconds" else COUNT
+            yield Row(title, shown, [each[key] for each in ours], [each[key] for each in theirs], bar)
+        yield Row("evicted past the budget", COUNT, [each["violations"] for each in ours], [], "0")
+        again = [each for run in taken("ours", "again", pods=20, latency=0.03, back=1.0) for each in run["again"]]
+        yield Row("from coming back to being killed again", SECONDS, again, [], "≤ 0.5 s")
+
+
 def start(folder: Path) -> Iterable[Row]:
     """Commands that do nothing; Chaos Toolkit with Blackstart beside it, and without."""
     chaos = ("chaos", "--no-version-check", "--version")
@@ -118,7 +145,32 @@ def _json(command: list[str], environ: dict[str, str]) -> dict[str, float]:
     return json.loads(subprocess.run(command, env=environ, stdout=subprocess.PIPE, check=True).stdout)
 
 
-PARTS: dict[str, Callable[[Path], Iterable[Row]]] = {"gate": gate, "zone": zones, "start": start, "lab": lab}
+def power(folder: Path) -> Iterable[Row]:
+    """A zone of 500 instances."""
+    with moto_server.running(folder) as url:
+        environ = {**os.environ, **moto_server.environ(url)}
+        ec2 = boto3.client("ec2", region_name="us-east-1", endpoint_url=url, **zone.credentials(environ))
+        tags = [{"Key": "blackstart", "Value": "allowed"}]
+        tagged = {kind: {"TagSpecifications": [{"ResourceType": kind, "Tags": tags}]} for kind in ("vpc", "instance")}
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", **tagged["vpc"])["Vpc"]["VpcId"]
+        subnets = [
+            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{16 * number}.0/20", AvailabilityZone=f"us-east-1{letter}")
+            for number, letter in enumerate("ab")
+        ]
+        inside = subnets[0]["Subnet"]["SubnetId"]
+        ec2.run_instances(ImageId="ami-1", MinCount=500, MaxCount=500, SubnetId=inside, **tagged["instance"])
+        made = _json([sys.executable, str(HERE / "compute.py"), str(folder), "power", vpc, "us-east-1a"], environ)
+    yield Row("power off a zone of 500 instances: API calls", COUNT, [made["made"]], [], "≤ 10")
+
+
+PARTS: dict[str, Callable[[Path], Iterable[Row]]] = {
+    "gate": gate,
+    "zone": zones,
+    "pods": pods,
+    "power": power,
+    "start": start,
+    "lab": lab,
+}
 
 
 def main(wanted: list[str]) -> None:

@@ -47,7 +47,7 @@ class Zone:
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self.folder = url, folder
         self.environ = {**os.environ, **moto_server.environ(url)}
-        self._ec2 = boto3.client("ec2", region_name=REGION, endpoint_url=url, **_credentials(self.environ))
+        self._ec2 = boto3.client("ec2", region_name=REGION, endpoint_url=url, **credentials(self.environ))
         self._ask("latency?seconds=0", "POST")
         moto_server.forget(url)
         self.vpc = self._ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=_tags("vpc"))["Vpc"]["VpcId"]
@@ -127,7 +127,7 @@ def _wait_for_end(place: Path, seconds: float = 120) -> None:
     raise TimeoutError(f"the reverter of {place} still runs")
 
 
-def _credentials(environ: dict[str, str]) -> dict[str, str]:
+def credentials(environ: dict[str, str]) -> dict[str, str]:
     return {
         "aws_access_key_id": environ["AWS_ACCESS_KEY_ID"],
         "aws_secret_access_key": environ["AWS_SECRET_ACCESS_KEY"],

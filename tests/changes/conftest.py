@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 sys.path += [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+import exec_kubelet
+import kube_server
 import moto_server
 from file_drills import FileDrill
 from file_text import FileText
@@ -224,3 +226,54 @@ def log(opened):
 @pytest.fixture
 def other(opened, log):
     return opened()
+
+
+@pytest.fixture(scope="session")
+def kube_environ(tmp_path_factory):
+    """What points a client at the lab's Kubernetes API: the cluster ``shop`` with a node in each of two zones."""
+    with kube_server.running(tmp_path_factory.mktemp("kube")) as environ:
+        clients = Clients(environ=environ)
+        kube_server.furnish(clients.kube("shop"))
+        clients.close()
+        yield environ
+
+
+@pytest.fixture(scope="session")
+def kube_clients(kube_environ):
+    kept = Clients(environ=kube_environ)
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def kube(kube_clients):
+    return kube_clients.kube("shop")
+
+
+@pytest.fixture
+def kube_gate(tmp_path, kube_clients, kube):
+    """Opens gates to the namespace ``shop``, whose waiting ``clock`` does: ``kube_gate(clock, largest_share=1)``."""
+    log = SqliteLog(tmp_path / "undo.sqlite")
+
+    def make(clock=None, **more):
+        uid = kube.get("/api/v1/namespaces/kube-system")["metadata"]["uid"]
+        where = {"regions": ("us-east-1",), "clusters": ("shop",), "cluster_ids": {"shop": uid}}
+        scope = Scope(environment="test", namespaces=("shop",), required_tag="blackstart", **where, **more)
+        clock = clock or FakeClock()
+        reach = Reach(log, Kinds(), kube_clients, clock, Mirror(tmp_path, "drill", clock))
+        return Gate(scope, Drill("drill-1", "a test", here(), "2026-01-01T00:00:00Z", ""), reach, Attended())
+
+    yield make
+    log.close()
+
+
+@pytest.fixture
+def wide_gate(kube_gate):
+    """A gate through which all pods and nodes may go at once."""
+    return kube_gate(shares={"pod": 1.0, "node": 1.0})
+
+
+@pytest.fixture
+def kubelet(kube):
+    with exec_kubelet.running(kube) as server:
+        yield server

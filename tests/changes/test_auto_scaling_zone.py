@@ -1,6 +1,6 @@
 import pytest
 
-from blackstart.changes.auto_scaling_zone import KEEP_STILL, GroupZones, find_groups, plan_zones_away
+from blackstart.changes.auto_scaling_zone import KEEP_STILL, NO_CAPACITY, GroupZones, find_groups, plan_zones_away
 from blackstart.changes.gate import inject
 from blackstart.changes.kind import Ending
 from blackstart.changes.network import find_vpc
@@ -85,6 +85,23 @@ def test_a_group_of_these_zones_alone_is_only_suspended(clients, found, make_gro
     assert change.calls == ("autoscaling:SuspendProcesses",)
     inject([change], aws_gate, AWAY)
     assert state("spot") == (before[0], sorted(KEEP_STILL))
+    assert undo("drill-1", aws_gate.reach).complete
+    assert state("spot") == before
+
+
+def test_the_group_of_a_managed_node_group_keeps_its_subnets_and_launches_nothing(
+    clients, found, make_group, state, aws_gate
+):
+    make_group("spot")
+    tag = {"Key": "eks:nodegroup-name", "Value": "spot", "PropagateAtLaunch": True}
+    autoscaling = clients.aws("autoscaling", "us-east-1")
+    autoscaling.create_or_update_tags(Tags=[{**tag, "ResourceId": "spot", "ResourceType": "auto-scaling-group"}])
+    before = state("spot")
+    (change,) = plan(clients, found)
+    assert change.calls == ("autoscaling:SuspendProcesses",)
+    assert "because EKS manages them" in change.summary
+    inject([change], aws_gate, AWAY)
+    assert state("spot") == (before[0], sorted(NO_CAPACITY))
     assert undo("drill-1", aws_gate.reach).complete
     assert state("spot") == before
 

@@ -3,7 +3,10 @@ from dataclasses import replace
 import pytest
 
 from blackstart.changes.auto_scaling_zone import Group, find_groups
+from blackstart.changes.clients import Clients
 from blackstart.changes.gate import inject
+from blackstart.changes.instance_power import on_all
+from blackstart.changes.instance_states import protected
 from blackstart.changes.instances import (
     Instance,
     InstancePower,
@@ -12,9 +15,10 @@ from blackstart.changes.instances import (
     plan_power_off,
 )
 from blackstart.changes.kind import Ending
+from blackstart.changes.model import Share
 from blackstart.changes.network import find_vpc
 from blackstart.changes.undo import undo
-from blackstart.errors import Refused
+from blackstart.errors import Refused, TargetChanged
 
 OFF = "powering off us-east-1a"
 IMAGE = "ami-1"
@@ -162,3 +166,78 @@ def test_a_group_that_was_deleted_heals_nothing(clients, found, group):
     (change,) = plan_power_off(mine, found, [group])
     clients.aws("autoscaling", "us-east-1").delete_auto_scaling_group(AutoScalingGroupName="spot", ForceDelete=True)
     assert InstanceTermination().undo([change], clients)[change.id].ending is Ending.CONFLICT
+
+
+def test_a_vanished_instance_keeps_nobody_from_powering_off_the_others(clients, found, run, ec2, states):
+    lost, kept = run("us-east-1a"), run("us-east-1a", 2)
+    changes = plan_power_off(find_instances(clients, found, ["us-east-1a"]), found, [])
+    ec2.terminate_instances(InstanceIds=lost)
+    for _ in range(2):
+        InstancePower().apply(changes, clients)
+    assert states(kept) == ["stopped", "stopped"]
+    outcomes = InstancePower().undo(changes, clients)
+    assert {outcomes[change.id].ending for change in changes if change.target.id in kept} == {Ending.RESTORED}
+    assert {outcomes[change.id].ending for change in changes if change.target.id in lost} == {Ending.CONFLICT}
+
+
+def test_one_that_vanishes_at_the_last_moment_does_not_either(clients, found, run, ec2, states):
+    kept = run("us-east-1a", 2)
+    (change, *others) = plan_power_off(find_instances(clients, found, ["us-east-1a"]), found, [])
+    gone = replace(change, target=replace(change.target, id="i-00000000000000000"))
+    on_all([gone, *others, change], "stop_instances", clients)
+    assert states(kept) == ["stopped", "stopped"]
+    on_all([gone], "terminate_instances", clients)
+
+
+def test_if_all_are_gone_there_is_nothing_to_power_off(clients, found, run, ec2):
+    ids = run("us-east-1a")
+    changes = plan_power_off(find_instances(clients, found, ["us-east-1a"]), found, [])
+    ec2.terminate_instances(InstanceIds=ids)
+    with pytest.raises(TargetChanged):
+        InstancePower().apply(changes, clients)
+
+
+def test_a_protected_instance_that_would_have_to_be_terminated_is_refused(clients, found, run, ec2, group):
+    (instance,) = run("us-east-1c")
+    assert protected(clients, "us-east-1", [instance]) == set()
+    ec2.modify_instance_attribute(InstanceId=instance, DisableApiTermination={"Value": True})
+    assert protected(clients, "us-east-1", [instance]) == {instance}
+    mine = replace(SPOT, id=instance, spot=False, disk="instance-store", group="spot", protected=True)
+    with pytest.raises(Refused, match="it has termination protection"):
+        plan_power_off([mine], found, [group])
+
+
+def test_a_share_may_count_instances_instead_of_zones(clients, found, run):
+    run("us-east-1a", 2)
+    instances = find_instances(clients, found, ["us-east-1a"])
+    changes = plan_power_off(instances, found, [], share=lambda each: Share("instance", "shop", (each.id,), 2))
+    assert [change.share.members for change in changes] == [(each.id,) for each in instances]
+
+
+@pytest.fixture
+def small_filters(monkeypatch):
+    monkeypatch.setattr("blackstart.changes.instance_states.FILTER_VALUES", 10)
+
+
+def test_a_zone_of_many_instances_takes_ten_calls_at_most_and_is_in_the_log_first(
+    vpc, run, aws_gate, states, small_filters
+):
+    """Many are two and a half times what EC2 takes in a filter, as 500 are; moto is slow at these."""
+    calls, logged = [], []
+    ids = run("us-east-1a", 25)
+
+    def listen(call):
+        calls.append(str(call))
+        if str(call) == "ec2:StopInstances":
+            logged.append(len(aws_gate.reach.log.entries("drill-1")))
+
+    heard = Clients(record=listen)
+    gate = replace(aws_gate, reach=replace(aws_gate.reach, clients=heard))
+    at = find_vpc(heard, "us-east-1", vpc)
+    changes = plan_power_off(find_instances(heard, at, ["us-east-1a"]), at, find_groups(heard, at))
+    inject(changes, gate, OFF)
+    heard.close()
+    assert states(ids) == ["stopped"] * 25
+    assert calls.count("ec2:StopInstances") == 1
+    assert len(calls) <= 10, calls
+    assert logged == [25]

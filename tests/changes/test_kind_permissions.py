@@ -17,12 +17,34 @@ from blackstart.changes.instances import find_instances, plan_power_off
 from blackstart.changes.network import find_vpc
 from blackstart.changes.network_acl import find_acls, plan_black_hole
 from blackstart.changes.node_group import find_node_group, plan_resize
-from blackstart.changes.pods import Pod, Pods, find_pods, plan_deletion
+from blackstart.changes.pod_deletion import plan_deletion
+from blackstart.changes.pods import Pod, Pods, find_pods
 from blackstart.changes.rates import counted
 from blackstart.changes.registry import Kinds, names
 
 REGION = "us-east-1"
 WITHOUT_AN_API = {"lab.control_plane", "lab.data_stores"}
+ELSEWHERE = {
+    "arc.zonal_shift",
+    "autoscaling.processes",
+    "ec2.spot_notice",
+    "elasticache.failover",
+    "elbv2.subnets",
+    "fis.spot_interruption",
+    "karpenter.node",
+    "kubernetes.autoscaler_ceiling",
+    "kubernetes.container_kill",
+    "kubernetes.cordon",
+    "kubernetes.image",
+    "kubernetes.karpenter_limits",
+    "kubernetes.pod_deletion",
+    "kubernetes.pod_eviction",
+    "kubernetes.replicas",
+    "rds.cluster_failover",
+    "rds.cluster_writer",
+    "ssm.kubelet",
+}
+"""Kinds whose calls are compared in the tests of their families."""
 KINDS = Kinds()
 
 
@@ -173,11 +195,11 @@ def test_pods_of_other_controllers_call_just_what_they_declare(cluster, calls, o
     spec["template"]["spec"] = {"containers": [{"name": "c", "image": "i"}]}
     body = {"metadata": {"name": "cache"}, "spec": spec if owner == "StatefulSet" else {**spec, "replicas": None}}
     clients.kube("shop").post(f"/apis/apps/v1/namespaces/default/{plural}", body)
-    pod = Pod("cache-0", "1", {}, (owner, "cache"), "", "")
+    pod = Pod("cache-0", "1", {}, (owner, "cache"), "", "", "default")
     changes = plan_deletion(Pods("shop", "shop", "default", "app=cache", (pod,)), [pod])
     assert differences(changes, walk(changes, clients, calls)) == {}
     clients.close()
 
 
 def test_no_kind_is_left_out(changes):
-    assert {change.kind for change in changes} | {"kubernetes.pod_deletion"} | WITHOUT_AN_API == set(names())
+    assert {change.kind for change in changes} | ELSEWHERE | WITHOUT_AN_API == set(names())

@@ -9,6 +9,7 @@ from blackstart.changes.network import find_vpc
 from blackstart.changes.network_acl import DenyAllAcl, SubnetAcl, find_acls, plan_black_hole
 from blackstart.changes.undo import undo
 from blackstart.errors import ApplyFailed, Refused
+from blackstart.lab.aws.state import FAMILIES, lets_through
 
 CUTTING = "cutting off us-east-1a"
 FAULT = Fault(CUTTING, 1000.0)
@@ -73,6 +74,32 @@ def test_the_plan_reads_only(clients, vpc, acls):
     assert subnet.summary.endswith("→ deny all")
     assert subnet.share.members == ("us-east-1a",)
     assert subnet.share.total == 3
+
+
+def test_a_subnet_that_another_account_shares_is_refused(clients, vpc):
+    found = find_vpc(clients, "us-east-1", "shop")
+    subnets = tuple(replace(subnet, owner="210987654321") for subnet in found.subnets)
+    with pytest.raises(Refused, match=r"only its owner may change network ACLs .*of account 210987654321"):
+        plan_black_hole(replace(found, subnets=subnets), ["us-east-1a"], find_acls(clients, found))
+
+
+def test_every_subnet_of_the_zone_is_shut_to_both_families_both_ways(aws_gate, clients, vpc, ec2):
+    second = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.9.0/24", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
+    ec2.create_tags(Resources=[second], Tags=[{"Key": "blackstart", "Value": "allowed"}])
+    found = find_vpc(clients, "us-east-1", "shop")
+    inject(plan_black_hole(found, ["us-east-1a"], find_acls(clients, found)), aws_gate, CUTTING)
+    shut = [subnet.id for subnet in found.subnets if subnet.zone == "us-east-1a"]
+    filters = [{"Name": "association.subnet-id", "Values": shut}]
+    (fence,) = ec2.describe_network_acls(Filters=filters)["NetworkAcls"]
+    assert sorted(item["SubnetId"] for item in fence["Associations"]) == sorted(shut)
+    assert len(shut) == 2
+    passing = [
+        (family, egress)
+        for family in FAMILIES
+        for egress in (False, True)
+        if lets_through(fence["Entries"], egress=egress, family=family)
+    ]
+    assert passing == []
 
 
 def test_a_vpc_in_which_aws_fis_works_is_refused(clients, vpc, ec2):

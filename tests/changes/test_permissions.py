@@ -22,7 +22,7 @@ from blackstart.changes.residue import scan
 from blackstart.changes.undo import undo
 from blackstart.drill import DRILL_KEY
 from blackstart.kube.client import KubeRefused
-from blackstart.probes import platform
+from blackstart.probes import pods as pod_probes
 from blackstart.reports.policies import iam_policies
 from blackstart.settings import Evidence
 
@@ -63,6 +63,9 @@ class Drill:
 
     def inject(self, changes, subject, **more):
         inject(changes, self.gate, subject, **more)
+
+    def keep(self, keeper, subject, *, duration_seconds):
+        pass
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +183,7 @@ def experiment(tmp_path, clients, vpc, cluster, monkeypatch):
     }
     method = [activity(f"actions.{each.__module__.rpartition('.')[2]}", each.__name__, **asked[each]) for each in asked]
     method.append(activity("actions.zones", "fail_zone", zone="us-east-1b", vpc="shop"))
-    method.append(activity("probes.platform", "ready_pods", namespace="shop", context="shop-admin"))
+    method.append(activity("probes.pods", "ready_pods", namespace="shop", context="shop-admin"))
     control = {"name": "blackstart", "provider": {"type": "python", "module": "blackstart.control"}}
     data = {"title": "A test", "description": "-", "controls": [control], "method": method}
     (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(data))
@@ -223,7 +226,7 @@ def test_an_experiment_runs_and_is_undone_with_just_its_permissions(experiment, 
         action(**arguments, configuration=configuration)
     zones.fail_zone(zone="us-east-1b", vpc="shop", configuration=configuration)
     monkeypatch.setenv("KUBECONFIG", me["KUBECONFIG"])
-    assert platform.ready_pods("shop", context="shop-admin") == 3
+    assert pod_probes.ready_pods("shop", context="shop-admin") == 3
     heal(4)
     assert undo("drill-1", gate.reach).complete
     residue = scan("drill-1", gate.reach)

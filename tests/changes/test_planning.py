@@ -98,6 +98,10 @@ def kill(**arguments):
     return {**KILL, "provider": provider}
 
 
+FURNISHED = {"pod-kill", "pod-kill-repeated", "region-loss", "zone-network-loss"}
+"""Experiments whose targets are all in the small world here; those of the others are only in a lab."""
+
+
 def acls(clients):
     found = clients.aws("ec2", "us-east-1").describe_network_acls()["NetworkAcls"]
     return {acl["NetworkAclId"]: acl["Associations"] for acl in found}
@@ -107,8 +111,11 @@ def acls(clients):
 def test_every_experiment_is_planned_and_nothing_is_changed(world, clients, cluster, name):
     before, pods = acls(clients), kube_server.names(cluster[1])
     planned = planning.plan(EXPERIMENTS / f"{name}.yaml")
-    assert planned.plan.would_run, planned.plan
-    assert planned.plan.changes
+    if name in FURNISHED:
+        assert planned.plan.would_run, planned.plan
+        assert planned.plan.changes
+    else:
+        assert [proposal.objections for proposal in planned.plan.proposals if not proposal.changes]
     assert planned.calls
     assert [call for call in planned.calls if not call.reads] == []
     assert (acls(clients), kube_server.names(cluster[1])) == (before, pods)

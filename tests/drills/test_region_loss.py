@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import signal
 import threading
 import time
 from pathlib import Path
@@ -14,7 +12,7 @@ import pytest
 import world
 import yaml
 from lab_user import order
-from labs import applied, experiment, until
+from labs import experiment
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
@@ -119,16 +117,6 @@ def test_with_synchronous_replication_no_acknowledged_write_is_lost(start_lab):
 def stubborn(start_lab):
     """A platform that never fails over."""
     return start_lab("stubborn", "[failover]\nenabled = false\n")
-
-
-def test_a_drill_of_the_region_that_is_killed_leaves_nothing(stubborn):
-    before = world.dump(stubborn.environment())
-    drill = stubborn.start("chaos", "--no-version-check", "run", experiment("region-loss"))
-    applied(stubborn, "region-loss")
-    os.kill(drill.pid, signal.SIGKILL)
-    drill.communicate()
-    assert world.settled(stubborn.environment(), before) == before
-    until(lambda: json.loads(stubborn.run("blackstart", "status", "--json").output)["drills"] == [])
 
 
 def test_a_platform_that_does_not_fail_over_fails_the_drill_and_is_put_back(stubborn):

@@ -61,6 +61,7 @@ class Plan:
     residue_problems: tuple[str, ...] = ()
     proven: bool = True
     stopped: str = ""
+    lapsed: str = ""
     checked: bool = True
     gap: tuple[float, float] | None = None
     toolkit: Mapping[str, Any] | None = field(default_factory=lambda: {"status": "completed", "deviated": False})
@@ -312,6 +313,8 @@ def _write_events(folder: Path, plan: Plan) -> None:
             lines.append({"at": plan.fault_at + after, **_step_event(step, plan.fault_at + after)})
     if plan.stopped:
         lines.append({"at": plan.undo_at, "kind": "stop", "reason": plan.stopped})
+    if plan.lapsed:
+        lines.append({"at": plan.undo_at, "kind": "lapse", "reason": plan.lapsed})
     if plan.undo_at is not None and plan.fault_at is not None:
         lines.append({"at": plan.undo_at, "kind": "phase", "name": "undo"})
     for line in lines:

@@ -1,4 +1,4 @@
-from blackstart.journals.effects import effects
+from blackstart.journals.effects import effects, felt
 from blackstart.observer.events import Event
 from blackstart.observer.samples import Cause, Header, Kind, Outcome, Sample, Samples
 
@@ -57,3 +57,14 @@ def test_failures_are_an_effect_and_so_is_what_the_platform_shows():
         "the database's writer moved from a to b at +5.00 s",
         "ready replicas fell from 6 to 5",
     ]
+
+
+def test_what_is_felt_by_now_is_what_failed_or_has_been_silent_for_long_enough():
+    calm = served(lambda n, due: f"p{n % 3}")
+    assert felt(calm, 20.0, 40.0) == ()
+    silent = served(lambda n, due: f"p{n % 3}" if due < 20 else f"p{n % 2}")
+    assert felt(silent, 20.0, 23.0) == ()
+    assert felt(silent, 20.0, 30.0)
+    hurt = served(lambda n, due: "p0", ok_at=lambda second: not 22 <= second < 23)
+    assert felt(hurt, 20.0, 22.0) == ()
+    assert felt(hurt, 20.0, 22.5)

@@ -20,7 +20,7 @@ NEVER = {"nobody_for": 999, "partly_for": 999, "moves": False, "lost": 0}
 FORCE, ACCEPT = "blackstart recover --force", "blackstart recover --accept"
 
 
-def activity(name, kind="probe", module="blackstart.probes.platform"):
+def activity(name, kind="probe", module="blackstart.probes.pods"):
     return {"name": name, "type": kind, "provider": {"type": "python", "module": module, "func": "f"}}
 
 
@@ -116,6 +116,7 @@ def test_a_proven_miss_beats_every_doubt(drilled):
         ),
         ({"proven": False}, "so nothing proves that none is left; run blackstart recover 0142."),
         ({"stopped": "by ann: enough"}, "The drill was stopped, so it proves nothing: by ann: enough."),
+        ({"lapsed": "not deleting pods: no"}, "The fault was not kept up: not deleting pods: no."),
         (
             {"fault_at": None, "stopped": "by ann: enough"},
             "The drill was stopped before a fault was injected: by ann: enough.",

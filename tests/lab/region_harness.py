@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from blackstart.clock import SystemClock
-from blackstart.lab import manifests
+from blackstart.lab import kubelet_api, manifests
 from blackstart.lab.cluster import Cluster
 from blackstart.lab.kube import server
 from blackstart.lab.kubelet import Kubelet
@@ -74,6 +75,39 @@ class Region:
     def stop(self, name: str) -> None:
         self.facts[name] = replace(self.facts[name], running=False)
         self.place()
+
+    def stop_kubelet(self, name: str, *, stopped: bool = True) -> None:
+        self.facts[name] = replace(self.facts[name], kubelet=not stopped)
+        self.place()
+
+    async def container(self, pod: str) -> Object:
+        """The status of a pod's container."""
+        _, found = await self.cluster.call("GET", f"/api/v1/namespaces/shop/pods/{pod}")
+        return dict(found["status"]["containerStatuses"][0])
+
+    async def execute(self, pod: str, *command: str) -> tuple[str, str, str]:
+        """Run ``command`` in ``pod``: what it said on stderr, Success or Failure, and its exit code if not 0."""
+        said, ended = "", {}
+        async with self.session.ws_connect(self._exec(pod, command), protocols=["v5.channel.k8s.io"]) as socket:
+            async for message in socket:
+                if message.data[0] == 3:
+                    ended = json.loads(message.data[1:])
+                else:
+                    said += message.data[1:].decode()
+        causes = ended.get("details", {}).get("causes") or [{"message": ""}]
+        return said, ended["status"], causes[0]["message"]
+
+    async def refused(self, pod: str, *command: str) -> int:
+        """The code that ``execute`` is refused with."""
+        try:
+            await self.execute(pod, *command)
+        except aiohttp.WSServerHandshakeError as error:
+            return error.status
+        return 0
+
+    def _exec(self, pod: str, command: tuple[str, ...]) -> str:
+        words = "".join(f"&command={word}" for word in command)
+        return f"{self.cluster.url}/api/v1/namespaces/shop/pods/{pod}/exec?stderr=1{words}"
 
     def cut_off(self, *zones: str) -> None:
         self.cut = frozenset(zones)
@@ -144,11 +178,13 @@ async def region(folder: Path) -> AsyncIterator[Region]:
                 return "tiny_part", tiny_part.Spec(place.pod, place.address[1])
 
             around = Surroundings(started, linking, ports, SystemClock(), session, {IMAGE: build})
-            nodes = Nodes(cluster, SystemClock())
+            port = ports.take()
+            nodes = Nodes(cluster, SystemClock(), port)
             kubelet = Kubelet(REGION, cluster, around, lambda: None)
             found = Region(kubelet, nodes, cluster, session, started, {})
             found.facts = {one.name: one for one in (node(f"{REGION}{letter}") for letter in "abc")}
             tasks += [asyncio.create_task(nodes.run()), asyncio.create_task(kubelet.run())]
+            tasks.append(asyncio.create_task(kubelet_api.serve(kubelet, ("127.0.0.1", port), SystemClock())))
             found.place()
             yield found
             for task in reversed(tasks):

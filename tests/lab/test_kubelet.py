@@ -163,6 +163,78 @@ def test_an_image_that_does_not_exist_never_gets_ready(run: Callable[[Scenario],
     run(scenario)
 
 
+def test_a_command_in_a_pod_really_signals_its_process(run: Callable[[Scenario], None]) -> None:
+    async def scenario(made: Region) -> None:
+        await made.deploy(3)
+        pod, *_ = await made.until_ready(3)
+        name, pid = pod["metadata"]["name"], made.pid(pod)
+        before = pod["status"]["containerStatuses"][0]
+        assert await made.execute(name, "kill", "-0", "1") == ("", "Success", "")
+        said, ended, code = await made.execute(name, "sh", "-c", "true")
+        assert ('exec: "sh": executable file not found in $PATH' in said, ended, code) == (True, "Failure", "127")
+        assert alive(pid)
+        await made.execute(name, "kill", "-KILL", "1")
+
+        async def restarted() -> bool:
+            found = await made.container(name)
+            return found["restartCount"] == 1 and found["ready"]
+
+        await until(restarted)
+        after = await made.container(name)
+        assert not alive(pid)
+        assert after["containerID"] != before["containerID"]
+        assert after["lastState"]["terminated"]["exitCode"] == 137
+        made.cut_off(made.facts[pod["spec"]["nodeName"]].zone)
+        assert await made.refused(name, "kill", "1") == 500
+
+    run(scenario)
+
+
+def test_what_pods_use_is_measured(run: Callable[[Scenario], None]) -> None:
+    async def scenario(made: Region) -> None:
+        await made.deploy(2)
+        await made.until_ready(2)
+        path = "/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods"
+
+        async def measured() -> bool:
+            found, _ = await made.cluster.list(path)
+            return len(found) == 2
+
+        await until(measured)
+        found, _ = await made.cluster.list(path)
+        usage = found[0]["containers"][0]["usage"]
+        assert usage["cpu"].endswith("n")
+        assert int(usage["memory"].removesuffix("Ki")) > 1000
+
+    run(scenario)
+
+
+def test_a_node_whose_kubelet_is_stopped_is_given_up_but_its_processes_go_on(run: Callable[[Scenario], None]) -> None:
+    async def scenario(made: Region) -> None:
+        await made.deploy(3)
+        victim = next(pod for pod in await made.until_ready(3) if zone_of(made, pod) == ZONES[0])
+        pid, name = made.pid(victim), victim["spec"]["nodeName"]
+        made.stop_kubelet(name)
+
+        async def given_up() -> bool:
+            _, seen = await made.cluster.call("GET", f"/api/v1/nodes/{name}")
+            taints = {(taint["key"], taint["effect"]) for taint in seen["spec"].get("taints") or ()}
+            return ("node.kubernetes.io/unreachable", "NoExecute") in taints
+
+        await until(given_up)
+        assert alive(pid)
+
+        async def elsewhere() -> bool:
+            return len([pod for pod in await made.ready() if zone_of(made, pod) != ZONES[0]]) == 3
+
+        await until(elsewhere)
+        assert alive(pid), "nobody is there to end what was evicted"
+        made.stop_kubelet(name, stopped=False)
+        await until(lambda: _true(not alive(pid)))
+
+    run(scenario)
+
+
 async def _true(value: bool) -> bool:
     return value
 

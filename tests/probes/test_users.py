@@ -17,10 +17,14 @@ FAULT, BACK = 4.0, 6.0
 
 
 class Journal:
-    """A drill that began ``SECONDS`` ago: down from FAULT to BACK, then served by us-west-2."""
+    """A drill that began ``SECONDS`` ago: down from FAULT (or ``down``) to BACK, then served by us-west-2.
 
-    def __init__(self, folder, seconds=SECONDS, ended=None, back=BACK) -> None:
+    ``pods``: who answers a request, by its number and when it was due.
+    """
+
+    def __init__(self, folder, seconds=SECONDS, *, ended=None, back=BACK, down=FAULT, pods=lambda n, due: "") -> None:
         self.folder = folder
+        self.down, self.pods = down, pods
         self.origin = SystemClock().monotonic() - seconds
         header = Header(
             self.origin, "", 0.0, RATE, 2.0, 0.5, 0.99, 2.0, "us-east-1", "us-west-2", "orders", "d", "d-", ended=ended
@@ -36,10 +40,11 @@ class Journal:
 
     def sample(self, number, back):
         due = number / RATE
-        if FAULT <= due < back:
+        if self.down <= due < back:
             return Sample(number, due, due, due + 0.01, Kind(number % 2), Outcome.FAILED, Cause.REFUSED)
-        region = "us-east-1" if due < FAULT else "us-west-2"
-        return Sample(number, due, due, due + 0.01, Kind(number % 2), Outcome.OK, status=200, region=region)
+        region = "us-east-1" if due < self.down or back <= self.down else "us-west-2"
+        names = {"region": region, "pod": self.pods(number, due)}
+        return Sample(number, due, due, due + 0.01, Kind(number % 2), Outcome.OK, status=200, **names)
 
     def faulted(self):
         line = {"state": "applied", "began": self.origin + FAULT, "monotonic": self.origin + FAULT + 0.1}
@@ -83,6 +88,38 @@ def test_recovery_is_not_judged_before_the_last_change_had_time_to_show(tmp_path
     journal = Journal(tmp_path, back=4.5, ended=SECONDS).faulted()
     jsonl.append(tmp_path / "changes.jsonl", {"state": "applied", "monotonic": journal.origin + 9})
     assert users.recovery_seconds(configuration=journal.configuration) is None
+
+
+def unhurt(folder, seconds, **more):
+    """Nobody is hurt, and the observer has ended: what it has not seen by now never comes."""
+    return Journal(folder, seconds, ended=seconds, back=0.0, **more).faulted()
+
+
+def test_without_time_to_settle_a_window_without_harm_is_enough(tmp_path):
+    assert users.recovery_seconds(configuration=unhurt(tmp_path, 7.0).configuration) == 0.0
+
+
+def test_a_fault_that_has_not_shown_yet_is_given_its_time(tmp_path):
+    journal = unhurt(tmp_path, 10.0)
+    assert users.recovery_seconds(settle_seconds=8.0, configuration=journal.configuration) is None
+    assert users.recovery_seconds(settle_seconds=5.0, configuration=journal.configuration) == 0.0
+
+
+def test_an_effect_that_comes_late_is_waited_for_and_counted(tmp_path):
+    journal = Journal(tmp_path, 15.0, ended=15.0, down=8.0, back=9.0).faulted()
+    found = users.recovery_seconds(settle_seconds=20.0, configuration=journal.configuration)
+    assert found == pytest.approx(5.0, abs=0.015)
+
+
+def test_what_falls_silent_is_an_effect_and_ends_the_wait_for_one(tmp_path):
+    journal = unhurt(tmp_path, 10.0, pods=lambda n, due: "p1" if due < FAULT and n % 3 else "p0")
+    assert users.recovery_seconds(settle_seconds=60.0, configuration=journal.configuration) == 0.0
+
+
+def test_a_recovery_beyond_the_limit_is_none_also_when_it_is_known(tmp_path):
+    journal = Journal(tmp_path, ended=SECONDS).faulted()
+    assert users.recovery_seconds(limit_seconds=2.5, configuration=journal.configuration) is not None
+    assert users.recovery_seconds(limit_seconds=1.5, configuration=journal.configuration) is None
 
 
 def test_without_a_fault_there_is_no_recovery_and_no_outage_of_it(journal):

@@ -18,7 +18,8 @@ from blackstart.changes.mirror import Mirror
 from blackstart.changes.network import find_vpc
 from blackstart.changes.network_acl import find_acls, plan_black_hole
 from blackstart.changes.owner import here
-from blackstart.changes.pods import find_pods, plan_deletion
+from blackstart.changes.pod_deletion import plan_deletion
+from blackstart.changes.pods import find_pods
 from blackstart.changes.reach import Reach
 from blackstart.changes.registry import Kinds
 from blackstart.changes.sqlite_log import SqliteLog

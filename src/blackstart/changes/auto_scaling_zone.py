@@ -2,7 +2,8 @@
 
 The group loses its subnets in those zones, and the processes that would work against the fault are suspended. Undo
 gives back the subnets, and resumes only what was not suspended before. A group that lives in those zones alone keeps
-its subnets (it must have one) and is only suspended.
+its subnets (it must have one) and is only suspended; so does the group of an EKS managed node group, because EKS may
+revert them: it launches nothing anywhere meanwhile.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from blackstart.access import Aws, Need, arn, everything
 from blackstart.changes.clients import Clients
 from blackstart.changes.compare import CompareAndRestore, Seen, Wanted
 from blackstart.changes.model import ZONE, Change, Json, Share, new_id
-from blackstart.changes.network import Vpc
+from blackstart.changes.network import Vpc, tags_of
 from blackstart.errors import NotYet
 from blackstart.scope import Target
 
@@ -25,6 +26,7 @@ KEEP_STILL = ("AZRebalance", "HealthCheck", "ReplaceUnhealthy", "Terminate")
 NO_CAPACITY = (*KEEP_STILL, "Launch")
 """The same, and nothing new anywhere: a zone that is lost while capacity has run out."""
 
+MANAGED_TAG = "eks:nodegroup-name"
 SUBNETS, SUSPENDED = "subnets", "suspended "
 
 
@@ -40,6 +42,11 @@ class Group:
     suspended: frozenset[str]
     desired: int
 
+    @property
+    def managed(self) -> bool:
+        """Whether it belongs to an EKS managed node group."""
+        return MANAGED_TAG in self.tags
+
 
 def find_groups(clients: Clients, vpc: Vpc) -> list[Group]:
     """The groups that launch into subnets of ``vpc``, by name. Read-only."""
@@ -49,10 +56,14 @@ def find_groups(clients: Clients, vpc: Vpc) -> list[Group]:
     for group in (each for page in pages for each in page["AutoScalingGroups"]):
         subnets = {name: zones[name] for name in _subnets(group).split(",") if name in zones}
         if subnets:
-            tags = {tag["Key"]: tag["Value"] for tag in group.get("Tags", [])}
-            name, desired = group["AutoScalingGroupName"], group["DesiredCapacity"]
-            found.append(Group(name, vpc.account, vpc.region, tags, subnets, _suspended(group), desired))
+            found.append(as_group(group, vpc.account, vpc.region, subnets))
     return sorted(found, key=lambda group: group.name)
+
+
+def as_group(item: Mapping[str, Any], account: str, region: str, subnets: Mapping[str, str]) -> Group:
+    """What Auto Scaling described, in our terms. ``subnets``: those that count, with their zones. Pure."""
+    name, desired = item["AutoScalingGroupName"], item["DesiredCapacity"]
+    return Group(name, account, region, tags_of(item), subnets, _suspended(item), desired)
 
 
 def plan_zones_away(
@@ -72,7 +83,11 @@ def plan_zones_away(
 
 def _without(group: Group, vpc: Vpc, zones: Collection[str], processes: Sequence[str], change_id: str) -> Change:
     lost = tuple(sorted(set(zones) & set(group.subnets.values())))
+    note = ""
     kept = [subnet for subnet, zone in group.subnets.items() if zone not in zones] or list(group.subnets)
+    if group.managed:
+        kept, processes = list(group.subnets), tuple(dict.fromkeys((*processes, *NO_CAPACITY)))
+        note = " (its subnets stay, because EKS manages them, so it launches nothing in other zones either)"
     before: dict[str, Json] = {SUBNETS: ",".join(sorted(group.subnets))}
     before |= {SUSPENDED + name: name in group.suspended for name in processes}
     after: dict[str, Json] = {SUBNETS: ",".join(sorted(kept))} | {SUSPENDED + name: True for name in processes}
@@ -90,7 +105,7 @@ def _without(group: Group, vpc: Vpc, zones: Collection[str], processes: Sequence
         ),
         before=before,
         after=after,
-        summary=f"Auto Scaling group {group.name}: without {', '.join(lost)}; {', '.join(processes)} suspended",
+        summary=f"Auto Scaling group {group.name}: without {', '.join(lost)}; {', '.join(processes)} suspended{note}",
         undo_summary="giving it its subnets back and resuming what was not suspended before",
         calls=("autoscaling:SuspendProcesses", *update),
         share=Share(ZONE, vpc.region, lost, len(vpc.zones)),

@@ -1,7 +1,7 @@
 """The AWS and Kubernetes APIs, as the environment names them. Clients are kept, and shared between threads.
 
 Endpoints come from ``AWS_ENDPOINT_URL`` (and its forms by service), credentials from the usual chain, clusters from the
-contexts of ``KUBECONFIG``. Botocore and the kubernetes package are loaded when they are first needed: they are slow.
+contexts of ``KUBECONFIG``. Botocore is loaded when it is first needed: it is slow.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from blackstart.access import Call
+from blackstart.access import IAM_PREFIXES, Call
 from blackstart.errors import ConfigInvalid, Refused, ServiceUnreachable
 
 if TYPE_CHECKING:
     from blackstart.kube.client import Kube
 
 TIMEOUTS, ATTEMPTS = (3.0, 15.0), 8
+KUBE_THREADS = 64
+"""How many calls one cluster may get at once, whatever AWS gets: its API has no rate limit by the account."""
 
 
 def unrecorded(call: Call) -> None:
@@ -48,7 +50,7 @@ class Clients:
         self._threads = threads
         self._timeouts = timeouts
         self._attempts = attempts
-        self._kubeconfig = environ.get("KUBECONFIG") or None
+        self._environ = environ
         self._lock = threading.RLock()
         self._session: Any = None
         self._aws: dict[tuple[str, str], Any] = {}
@@ -97,7 +99,8 @@ class Clients:
 
         with self._lock:
             if cluster not in self._kube:
-                self._kube[cluster] = connect(cluster, self._kubeconfig, self._threads, self._called, self._timeouts)
+                threads = max(self._threads, KUBE_THREADS)
+                self._kube[cluster] = connect(cluster, self._environ, threads, self._called, self._timeouts)
             return self._kube[cluster]
 
     def close(self) -> None:
@@ -109,7 +112,7 @@ class Clients:
             self._kube.clear()
 
     def _aws_call(self, service: str, region: str, *, model: Any, params: Any, **_: Any) -> None:
-        self._called(Call(f"{service}:{model.name}", region, dict(params)))
+        self._called(Call(f"{IAM_PREFIXES.get(service, service)}:{model.name}", region, dict(params)))
 
     def _called(self, call: Call) -> None:
         if self._read_only and not call.reads:

@@ -1,4 +1,4 @@
-"""Powering off the instances of zones: those that can be started again are stopped, the rest is terminated.
+"""Powering off instances: those that can be started again are stopped, the rest is terminated.
 
 An instance with its root on an instance store, and a Spot instance, cannot be stopped. It is terminated, and healed
 by its Auto Scaling group, which launches another one; without such a group the whole plan is refused. Stopped
@@ -7,60 +7,54 @@ instances keep their disks, but lose what is on instance stores, and their publi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
-from blackstart.access import Aws, Need, arn, everything
 from blackstart.changes.auto_scaling_zone import Group
 from blackstart.changes.clients import Clients
-from blackstart.changes.compare import CompareAndRestore, Seen, Unsettled, Wanted
-from blackstart.changes.healed import Healed
-from blackstart.changes.kind import Ending, Outcome
+from blackstart.changes.instance_power import POWER, RUNNING, STOPPED, TERMINATED, InstancePower
+from blackstart.changes.instance_states import Instance, described, instance_of, protected
+from blackstart.changes.instance_termination import InstanceTermination
 from blackstart.changes.model import ZONE, Change, Share, new_id
-from blackstart.changes.network import Vpc, tags_of
+from blackstart.changes.network import Vpc
 from blackstart.errors import Refused
 from blackstart.scope import Target
 
-GROUP_TAG = "aws:autoscaling:groupName"
+__all__ = [
+    "HEALERS",
+    "Instance",
+    "InstancePower",
+    "InstanceTermination",
+    "Place",
+    "find_instances",
+    "plan_power_off",
+    "plan_terminations",
+    "target_of",
+]
+
 HEALERS = frozenset({"Launch", "HealthCheck", "ReplaceUnhealthy"})
-POWER, RUNNING, STOPPED, TERMINATED = "power", "running", "stopped", "terminated"
-STATES = {"running": RUNNING, "stopped": STOPPED, "terminated": TERMINATED, "shutting-down": TERMINATED}
-IDS = 50
+"""The processes of a group that must not be suspended if it is to heal."""
+
+ShareOf = Callable[[Instance], Share]
 
 
 @dataclass(frozen=True)
-class Instance:
-    """One running instance, as found. ``group``: its Auto Scaling group, or ""."""
+class Place:
+    """Where instances are: an account, a region, and the cluster whose nodes they are ("": none that is known)."""
 
-    id: str
-    zone: str
-    spot: bool
-    disk: str
-    public: bool
-    group: str
-    tags: Mapping[str, str]
-
-    @property
-    def stoppable(self) -> bool:
-        return self.disk == "ebs" and not self.spot
+    account: str
+    region: str
+    cluster: str = ""
 
 
 def find_instances(clients: Clients, vpc: Vpc, zones: Collection[str]) -> list[Instance]:
     """The running instances of ``vpc`` in ``zones``, by zone and id. Read-only."""
     filters = {"vpc-id": [vpc.id], "availability-zone": sorted(zones), "instance-state-name": ["running"]}
-    found = [
-        Instance(
-            item["InstanceId"],
-            item["Placement"]["AvailabilityZone"],
-            item.get("InstanceLifecycle") == "spot",
-            item.get("RootDeviceType", ""),
-            bool(item.get("PublicIpAddress")),
-            tags_of(item).get(GROUP_TAG, ""),
-            tags_of(item),
-        )
-        for item in _described(clients, vpc.region, filters)
-    ]
+    found = [instance_of(item) for item in described(clients, vpc.region, filters)]
+    # Spot instances cannot be protected, and what is stopped need not be terminated.
+    mortal = [instance.id for instance in found if not instance.stoppable and not instance.spot]
+    kept = protected(clients, vpc.region, mortal)
+    found = [replace(instance, protected=instance.id in kept) for instance in found]
     return sorted(found, key=lambda instance: (instance.zone, instance.id))
 
 
@@ -70,170 +64,100 @@ def plan_power_off(
     groups: Sequence[Group],
     *,
     step: int = 1,
+    share: ShareOf | None = None,
     new_change: Callable[[], str] = new_id,
 ) -> list[Change]:
     """Every one of ``instances`` without power. Pure. Refused if one could not be brought back, or replaced.
 
     ``groups``: as they are before the drill. ``step`` puts this after the change that keeps the groups still.
+    ``share``: what each counts as; its zone, of the zones of ``vpc``, by default.
     """
-    healers = {group.name for group in groups if group.desired > 0 and not group.suspended & HEALERS}
-    changes = []
-    for instance in instances:
-        if not instance.stoppable and instance.group not in healers:
-            raise Refused(
-                f"powering off {instance.id} ({instance.zone})",
-                f"it cannot be stopped ({'Spot' if instance.spot else 'its root is no EBS volume'}), "
-                "and no Auto Scaling group would replace it",
-            )
-        plan = _stop if instance.stoppable else _termination
-        changes.append(plan(instance, vpc, step, new_change()))
-    return changes
+
+    def zone_of(instance: Instance) -> Share:
+        return Share(ZONE, vpc.region, (instance.zone,), len(vpc.zones))
+
+    share = share or zone_of
+    place = Place(vpc.account, vpc.region)
+    healers = _healers(groups)
+    return [
+        _stop(instance, place, share(instance), step, new_change())
+        if instance.stoppable
+        else _termination(instance, place, healers, share(instance), step=step, change_id=new_change())
+        for instance in instances
+    ]
 
 
-def _stop(instance: Instance, vpc: Vpc, step: int, change_id: str) -> Change:
+def plan_terminations(
+    instances: Sequence[Instance],
+    place: Place,
+    groups: Sequence[Group],
+    *,
+    share: ShareOf,
+    step: int = 0,
+    new_change: Callable[[], str] = new_id,
+) -> list[Change]:
+    """Every one of ``instances`` terminated, also those that could be stopped. Pure.
+
+    Refused if one is protected, or none of ``groups`` would replace it.
+    """
+    healers = _healers(groups)
+    return [_termination(each, place, healers, share(each), step=step, change_id=new_change()) for each in instances]
+
+
+def _healers(groups: Sequence[Group]) -> frozenset[str]:
+    return frozenset(group.name for group in groups if group.desired > 0 and not group.suspended & HEALERS)
+
+
+def _stop(instance: Instance, place: Place, share: Share, step: int, change_id: str) -> Change:
     return Change(
         id=change_id,
         kind=InstancePower.name,
-        target=_target(instance, vpc),
+        target=target_of(instance, place),
         before={POWER: RUNNING},
         after={POWER: STOPPED},
         summary=f"instance {instance.id} ({instance.zone}): stopped",
         undo_summary="starting it" + (" (its public address may change)" if instance.public else ""),
         calls=("ec2:StopInstances",),
         step=step,
-        share=Share(ZONE, vpc.region, (instance.zone,), len(vpc.zones)),
+        share=share,
     )
 
 
-def _termination(instance: Instance, vpc: Vpc, step: int, change_id: str) -> Change:
+def _termination(
+    instance: Instance, place: Place, healers: Collection[str], share: Share, *, step: int, change_id: str
+) -> Change:
+    subject = f"terminating {instance.id} ({instance.zone})"
+    if instance.group not in healers:
+        why = "" if instance.stoppable else f"it cannot be stopped ({_unstoppable(instance)}), and "
+        raise Refused(subject, f"{why}no Auto Scaling group would replace it")
+    if instance.protected:
+        raise Refused(subject, "it has termination protection (DisableApiTermination)")
     return Change(
         id=change_id,
         kind=InstanceTermination.name,
-        target=_target(instance, vpc),
+        target=target_of(instance, place),
         before={POWER: RUNNING, "group": instance.group},
         after={POWER: TERMINATED, "group": instance.group},
         summary=f"instance {instance.id} ({instance.zone}): terminated",
         undo_summary=f"its Auto Scaling group {instance.group}, which launches another one",
         calls=("ec2:TerminateInstances",),
         step=step,
-        share=Share(ZONE, vpc.region, (instance.zone,), len(vpc.zones)),
+        share=share,
     )
 
 
-def _target(instance: Instance, vpc: Vpc) -> Target:
-    tags = dict(instance.tags)
-    return Target("instance", instance.id, account=vpc.account, region=vpc.region, zone=instance.zone, tags=tags)
+def _unstoppable(instance: Instance) -> str:
+    return "Spot" if instance.spot else "its root is no EBS volume"
 
 
-class InstancePower(CompareAndRestore):
-    """Whether an instance runs or is stopped."""
-
-    name: ClassVar[str] = "ec2.instance_power"
-    permissions: ClassVar[tuple[str, ...]] = ("ec2:DescribeInstances", "ec2:StopInstances", "ec2:StartInstances")
-    batch_size: ClassVar[int] = IDS
-    joined: ClassVar[bool] = True
-
-    def needs(self, change: Change) -> Sequence[Need]:
-        return _needs(self.permissions, change, "ec2:StopInstances", "ec2:StartInstances")
-
-    def read(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Seen]:
-        states = _states(changes, clients)
-        return {change.id: _seen(states.get(change.target.id)) for change in changes}
-
-    def write(self, wanted: Sequence[Wanted], clients: Clients) -> None:
-        for region in sorted({item.change.target.region for item in wanted}):
-            for power, operation in ((STOPPED, "stop_instances"), (RUNNING, "start_instances")):
-                ids = [
-                    item.change.target.id
-                    for item in wanted
-                    if item.change.target.region == region and item.fields[POWER] == power
-                ]
-                if ids:
-                    getattr(clients.aws("ec2", region), operation)(InstanceIds=ids)
-
-
-class InstanceTermination(Healed):
-    """An instance that only its group can replace. Undo waits until the group is whole again."""
-
-    name: ClassVar[str] = "ec2.instance_termination"
-    permissions: ClassVar[tuple[str, ...]] = (
-        "ec2:DescribeInstances",
-        "ec2:TerminateInstances",
-        "autoscaling:DescribeAutoScalingGroups",
+def target_of(instance: Instance, place: Place) -> Target:
+    """The instance, as a target. Pure."""
+    return Target(
+        "instance",
+        instance.id,
+        account=place.account,
+        region=place.region,
+        zone=instance.zone,
+        cluster=place.cluster,
+        tags=dict(instance.tags),
     )
-    batch_size: ClassVar[int] = IDS
-    joined: ClassVar[bool] = True
-
-    def needs(self, change: Change) -> Sequence[Need]:
-        return _needs(self.permissions, change, "ec2:TerminateInstances")
-
-    def apply(self, changes: Sequence[Change], clients: Clients) -> None:
-        for region in sorted({change.target.region for change in changes}):
-            ids = [change.target.id for change in changes if change.target.region == region]
-            clients.aws("ec2", region).terminate_instances(InstanceIds=ids)
-
-    def look(self, changes: Sequence[Change], clients: Clients) -> Mapping[str, Outcome]:
-        states = _states(changes, clients)
-        gone = [change for change in changes if STATES.get(states.get(change.target.id, ""), TERMINATED) == TERMINATED]
-        ids = {change.target.id for change in gone}
-        whole = {place: _whole(clients, *place, ids) for place in {_group(change) for change in gone}}
-        return {
-            change.id: whole[_group(change)] if change.target.id in ids else Outcome(Ending.UNTOUCHED)
-            for change in changes
-        }
-
-
-def _needs(permissions: Sequence[str], change: Change, *of_the_instance: str) -> Sequence[Need]:
-    instance = arn("ec2", change.target.region, change.target.account, f"instance/{change.target.id}")
-    return everything(permissions, change.target.region, [Aws(name, (instance,)) for name in of_the_instance])
-
-
-def _group(change: Change) -> tuple[str, str]:
-    return change.target.region, change.before["group"]
-
-
-def _whole(clients: Clients, region: str, group: str, gone: Collection[str]) -> Outcome:
-    """Whether ``group`` is whole again without the instances ``gone``, which it may not have missed yet."""
-    answer = clients.aws("autoscaling", region).describe_auto_scaling_groups(AutoScalingGroupNames=[group])
-    if not answer["AutoScalingGroups"]:
-        return Outcome(Ending.CONFLICT, f"Auto Scaling group {group}, which would replace it, no longer exists")
-    found = answer["AutoScalingGroups"][0]
-    others = [item for item in found["Instances"] if item["InstanceId"] not in gone]
-    healthy = [item for item in others if (item["LifecycleState"], item["HealthStatus"]) == HEALTHY]
-    if len(healthy) < found["DesiredCapacity"]:
-        seen = f"{len(healthy)} of {found['DesiredCapacity']} instances in service"
-        return Outcome(Ending.WAITING, f"Auto Scaling group {group} has {seen}")
-    return Outcome(Ending.RESTORED)
-
-
-HEALTHY = ("InService", "Healthy")
-
-
-def _states(changes: Sequence[Change], clients: Clients) -> dict[str, str]:
-    """EC2's word for the state of each change's instance, by instance id; unknown instances are left out.
-
-    Asked by filter, because one unknown id among many would fail the whole call.
-    """
-    found = {}
-    for region in {change.target.region for change in changes}:
-        ids = [change.target.id for change in changes if change.target.region == region]
-        for item in _described(clients, region, {"instance-id": ids}):
-            found[item["InstanceId"]] = item["State"]["Name"]
-    return found
-
-
-def _seen(state: str | None) -> Seen:
-    if state is None:
-        return None
-    return {POWER: STATES[state]} if state in STATES else Unsettled(state)
-
-
-def _described(clients: Clients, region: str, filters: Mapping[str, list[str]]) -> Iterable[Any]:
-    pages = (
-        clients.aws("ec2", region)
-        .get_paginator("describe_instances")
-        .paginate(Filters=[{"Name": name, "Values": values} for name, values in filters.items()])
-    )
-    for page in pages:
-        for reservation in page["Reservations"]:
-            yield from reservation["Instances"]

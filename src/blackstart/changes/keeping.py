@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+from blackstart.access import Need
 from blackstart.changes.model import Change
 from blackstart.clock import Clock
 from blackstart.errors import BlackstartError
@@ -20,6 +21,10 @@ JOIN_SECONDS = 30.0
 
 class Keeper(Protocol):
     """Finds what has to be changed again."""
+
+    def needs(self) -> Sequence[Need]:
+        """The permissions that finding takes, beside those of the changes. Pure."""
+        ...
 
     def rounds(self, ended: threading.Event) -> Iterator[Sequence[Change]]:
         """The changes of each round, as soon as something has come back; none twice. Blocking, read-only; returns soon

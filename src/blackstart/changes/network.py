@@ -12,11 +12,16 @@ from blackstart.errors import Refused
 
 @dataclass(frozen=True)
 class Subnet:
-    """One subnet and the availability zone (name: "us-east-1a") that it is in."""
+    """One subnet and the availability zone that it is in, by name ("us-east-1a"; an account's own) and by id
+    ("use1-az2"; the same for everybody). ``owner``: the account that it belongs to, "" if nobody says; ``cidrs``: its
+    addresses, of both families."""
 
     id: str
     zone: str
     tags: Mapping[str, str]
+    zone_id: str = ""
+    owner: str = ""
+    cidrs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,23 @@ def find_vpc(clients: Clients, region: str, vpc: str) -> Vpc:
         raise Refused(f"touching VPC {vpc} of {region}", f"{len(found)} VPCs there have this id or Name; name one")
     (one,) = found
     subnets = [
-        Subnet(item["SubnetId"], item["AvailabilityZone"], tags_of(item))
+        Subnet(
+            item["SubnetId"],
+            item["AvailabilityZone"],
+            tags_of(item),
+            item.get("AvailabilityZoneId", ""),
+            item.get("OwnerId", ""),
+            _cidrs(item),
+        )
         for item in _pages(ec2, "describe_subnets", "Subnets", "vpc-id", one["VpcId"])
     ]
     ordered = sorted(subnets, key=lambda subnet: (subnet.zone, subnet.id))
     return Vpc(one["VpcId"], clients.account(), region, tags_of(one), tuple(ordered))
+
+
+def _cidrs(subnet: Mapping[str, Any]) -> tuple[str, ...]:
+    sixth = (item["Ipv6CidrBlock"] for item in subnet.get("Ipv6CidrBlockAssociationSet", []))
+    return tuple(filter(None, (subnet.get("CidrBlock"), *sixth)))
 
 
 def tags_of(thing: Mapping[str, Any]) -> dict[str, str]:

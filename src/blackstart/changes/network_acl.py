@@ -47,14 +47,22 @@ def plan_black_hole(
 ) -> list[Change]:
     """Every subnet of ``zones`` behind one deny-all ACL; empty if none of them is there. Pure.
 
-    Refused if AWS FIS is cutting off subnets of this VPC already.
+    Refused if AWS FIS is cutting off subnets of this VPC already, or if a subnet is not the account's own.
     """
     subnets = [subnet for subnet in vpc.subnets if subnet.zone in zones]
     if not subnets:
         return []
+    subject = f"cutting off {', '.join(sorted(zones))}"
+    shared = [f"{subnet.id} of account {subnet.owner}" for subnet in subnets if subnet.owner not in ("", vpc.account)]
+    if shared:
+        raise Refused(
+            subject,
+            f"{vpc.id} is shared with this account, and only its owner may change network ACLs ({', '.join(shared)}); "
+            "run the drill as the owner",
+        )
     if fences.by_fis:
         raise Refused(
-            f"cutting off {', '.join(sorted(zones))}",
+            subject,
             f"AWS FIS has an experiment in {vpc.id} (network ACL {', '.join(fences.by_fis)}); wait for its end",
         )
     fence = Change(

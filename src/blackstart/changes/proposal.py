@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from blackstart.access import Need
 from blackstart.changes.guards import Finding
 from blackstart.changes.model import Change
 
@@ -14,7 +15,8 @@ class Proposal:
 
     ``activity`` is its name in the experiment, ``subject`` completes "not …". ``duration_seconds``: after which the
     reverter ends the fault, if nobody else has; None: never. ``findings``: every guard's word, in their order.
-    ``kept``: what comes back while the fault lasts would be changed again. ``found`` is False if the action refused,
+    ``kept``: what comes back while the fault lasts would be changed again,
+    and ``keeping`` what finding it takes. ``found`` is False if the action refused,
     or could not tell, before it knew what it would change.
     """
 
@@ -25,6 +27,7 @@ class Proposal:
     findings: tuple[Finding, ...] = ()
     found: bool = True
     kept: bool = False
+    keeping: tuple[Need, ...] = ()
 
     @property
     def objections(self) -> tuple[Finding, ...]:

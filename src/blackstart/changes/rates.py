@@ -57,9 +57,11 @@ class Calls:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds to apply a fault, of which it waits ``waits`` for the rate limit of ``limited`` (None: for none)."""
+    """Seconds to apply a fault with up to ``at_once`` calls under way, of which it waits ``waits`` for the limit of
+    ``limited`` (None: for none)."""
 
     seconds: float
+    at_once: int
     waits: float
     limited: Calls | None
 
@@ -82,15 +84,20 @@ def counted(changes: Sequence[Change], kinds: Kinds) -> tuple[Calls, ...]:
     return tuple(Calls(*key, requests[key], resources[key]) for key in sorted(requests))
 
 
-def estimated(changes: Sequence[Change], kinds: Kinds, concurrency: int) -> Estimate:
-    """How long applying ``changes`` takes at least, with ``concurrency`` calls under way at once."""
-    waves = 0
+def estimated(changes: Sequence[Change], kinds: Kinds) -> Estimate:
+    """How long applying ``changes`` takes at least, with as many calls under way at once as their kinds allow."""
+    waves, most = 0, 1
     for step in _steps(changes):
-        writes = sum(calls.requests for calls in counted(step, kinds))
-        waves += 1 + math.ceil(writes / concurrency)  # what is to be written is read first
-    slowest = max(counted(changes, kinds), key=_waits, default=None)
-    waits = _waits(slowest) if slowest else 0.0
-    return Estimate(waves * CALL_SECONDS + waits, waits, slowest if waits else None)
+        waves += 1  # what is to be written is read first
+        slowest = 0
+        for name in {change.kind for change in step}:
+            at_once = kinds.lookup(name).at_once
+            writes = sum(calls.requests for calls in counted([each for each in step if each.kind == name], kinds))
+            slowest, most = max(slowest, math.ceil(writes / at_once)), max(most, at_once)
+        waves += slowest
+    limited = max(counted(changes, kinds), key=_waits, default=None)
+    waits = _waits(limited) if limited else 0.0
+    return Estimate(waves * CALL_SECONDS + waits, most, waits, limited if waits else None)
 
 
 def _steps(changes: Sequence[Change]) -> Iterator[list[Change]]:

@@ -10,6 +10,7 @@ from blackstart.observer.events import Event
 from blackstart.observer.samples import Cause, Sample, Samples
 
 LEAST_ANSWERS = 3  # expected at the rate before the fault, for silence to mean anything
+SURE_ANSWERS = 10  # the same for who looks again and again, and must not take a short silence for an effect
 _KINDS: tuple[tuple[str, Callable[[Sample], str]], ...] = (
     ("region", lambda row: row.region),
     ("zone", lambda row: row.zone),
@@ -28,6 +29,12 @@ def effects(samples: Samples, events: Sequence[Event], fault_at: float, until: f
     return (*hurt, *_silent(samples, after, fault_at), *_told(events, fault_at, until))
 
 
+def felt(samples: Samples, fault_at: float, until: float) -> tuple[str, ...]:
+    """What users have felt of a fault by ``until``, while it is in place, as sentences; empty as long as nothing."""
+    after = samples.between(fault_at, until).rows
+    return (*_failed(after, fault_at), *_silent(samples, after, fault_at, SURE_ANSWERS))
+
+
 def _failed(rows: Sequence[Sample], fault_at: float) -> Iterable[str]:
     failed = [row.intended - fault_at for row in rows if not row.ok and row.cause is not Cause.UNSENT]
     if failed:
@@ -35,8 +42,8 @@ def _failed(rows: Sequence[Sample], fault_at: float) -> Iterable[str]:
         yield f"{numbers.count(len(failed))} of {numbers.plural(len(rows), 'request')} failed, the first due at {first}"
 
 
-def _silent(samples: Samples, after: Sequence[Sample], fault_at: float) -> Iterable[str]:
-    """Regions, else zones, else pods that answered before the fault and stopped."""
+def _silent(samples: Samples, after: Sequence[Sample], fault_at: float, least: int = LEAST_ANSWERS) -> Iterable[str]:
+    """Regions, else zones, else pods that answered before the fault and stopped; at ``least`` so many were due."""
     if not after:
         return
     before = samples.between(float("-inf"), fault_at).rows
@@ -47,7 +54,7 @@ def _silent(samples: Samples, after: Sequence[Sample], fault_at: float) -> Itera
         counts = Counter(name(row) for row in before if row.ok and name(row))
         last = {name(row): row.intended for row in after if row.ok}
         due = {each: n / len(before) * len(after) / 2 for each, n in counts.items()}
-        gone = sorted(each for each, n in due.items() if n >= LEAST_ANSWERS and last.get(each, fault_at) < quiet_from)
+        gone = sorted(each for each, n in due.items() if n >= least and last.get(each, fault_at) < quiet_from)
         if gone:
             yield from (_stopped(kind, each, counts[each], last.get(each), fault_at) for each in gone[:3])
             if len(gone) > 3:

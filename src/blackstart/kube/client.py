@@ -1,172 +1,150 @@
-"""A Kubernetes API server as raw JSON: kubeconfig and authentication by the kubernetes package, nothing else of it.
+"""A Kubernetes API server as raw JSON, for threads: read, list, follow, change, and run commands in containers.
 
-Its typed models take seconds for a few thousand pods; raw JSON takes a tenth of that.
+Typed models take seconds for a few thousand pods; raw JSON takes a tenth of that.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
 from typing import Any
 
 from blackstart.access import Call, kubernetes_call
-from blackstart.errors import BlackstartError, ConfigInvalid, ServiceUnreachable
+from blackstart.clock import Clock, SystemClock
+from blackstart.errors import ServiceUnreachable
+from blackstart.kube import kubeconfig
+from blackstart.kube.executing import Executed, run
+from blackstart.kube.following import Follower
+from blackstart.kube.listing import PAGE, Page, objects, pages
+from blackstart.kube.wire import KubeRefused, Request, Stream, Wire
 
-PAGE = 500
-ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE = 5, 0.25, 5.0
+__all__ = ["PAGE", "Executed", "Kube", "KubeRefused", "connect"]
+
 TIMEOUTS = (3.0, 15.0)
-
-
-@dataclass
-class KubeRefused(BlackstartError):
-    """The API server answered ``wanted`` with ``status`` (an HTTP status) and ``problem``."""
-
-    wanted: str
-    status: int
-    problem: str
-
-    def __str__(self) -> str:
-        return f"could not {self.wanted}: the Kubernetes API answered {self.status}: {self.problem}"
+NOT_FOUND = 404
+EXEC_SECONDS = 30.0
+KINDS = {
+    "merge": "application/merge-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "json": "application/json-patch+json",
+}
 
 
 class Kube:
     """One API server. ``cluster`` is the cluster's name in the kubeconfig. Usable from several threads.
 
-    Reads and deletions are tried again a few times while the server is too busy, fails or does not answer; all else
-    is not, because it might be done twice. ``timeouts``: to connect and to read, in seconds. ``called`` is told of
-    every call before it is made; an error from it ends the call.
+    What is tried again, and when, is in ``wire.Wire``. ``called`` is told of every call before it is made; an error
+    from it ends the call. All methods raise KubeRefused unless the answer is 2xx, ServiceUnreachable if there is none.
     """
 
-    def __init__(
-        self, api: Any, cluster: str, called: Callable[[Call], None], timeouts: tuple[float, float] = TIMEOUTS
-    ) -> None:
-        self._api = api
+    def __init__(self, wire: Wire, called: Callable[[Call], None], clock: Clock) -> None:
+        self._wire = wire
         self._called = called
-        self._timeouts = timeouts
-        self.cluster = cluster
+        self._clock = clock
+        self.cluster = wire.cluster
 
     def get(self, path: str, **query: str) -> Any:
-        """The JSON at ``path`` ("/api/v1/nodes"); KubeRefused unless the answer is 2xx."""
-        return self._request("GET", path, query, None)
+        """The JSON at ``path`` ("/api/v1/nodes")."""
+        return self._ask(Request("GET", path, query))
 
     def find(self, path: str) -> Any | None:
         """As ``get``; None if there is no such object."""
         try:
             return self.get(path)
         except KubeRefused as error:
-            if error.status == 404:
+            if error.status == NOT_FOUND:
                 return None
             raise
 
     def items(self, path: str, **query: str) -> Iterator[Any]:
-        """Every object of a list, page by page."""
-        following = ""
-        while True:
-            page = self.get(path, **query, limit=str(PAGE), **({"continue": following} if following else {}))
-            yield from page["items"]
-            following = page.get("metadata", {}).get("continue") or ""
-            if not following:
-                return
+        """Every object of a list, page by page, none of them twice."""
+        return objects(self._pages(path, query))
+
+    def list(self, path: str, **query: str) -> tuple[Iterator[Any], str]:
+        """The same, and the resourceVersion from which a watch sees everything that happens to them."""
+        read = self._pages(path, query)
+        first = next(read)
+        return objects(_put_back(first, read)), first.version
+
+    def follow(self, path: str, ended: threading.Event, **query: str) -> Iterator[tuple[str, Any]]:
+        """What the list at ``path`` holds, as "ADDED", then what happens to it: "ADDED", "MODIFIED", "DELETED".
+
+        Lists again when the server has lost the thread or the connection is gone, and then gives the difference. An
+        error is raised only if the first list fails or the server forbids it. Ends soon after ``ended`` is set,
+        whatever the server does.
+        """
+        follower = Follower(lambda: self._pages(path, query), lambda more: self._watch(path, {**query, **more}))
+        return follower.events(ended, self._clock, f"follow {path}", self.cluster)
 
     def delete(self, path: str, options: Mapping[str, Any] | None = None) -> Any:
         """Delete the object at ``path``; ``options`` are DeleteOptions."""
-        return self._request("DELETE", path, {}, {"apiVersion": "v1", "kind": "DeleteOptions", **(options or {})})
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", **(options or {})}
+        return self._ask(Request("DELETE", path, {}, _bytes(body)))
 
-    def patch(self, path: str, body: Any) -> Any:
-        """Merge-patch the object at ``path``."""
-        return self._request("PATCH", path, {}, body, "application/merge-patch+json")
+    def patch(self, path: str, body: Any, kind: str = "merge") -> Any:
+        """Patch the object at ``path``; ``kind`` is one of KINDS."""
+        return self._ask(Request("PATCH", path, {}, _bytes(body), KINDS[kind]))
 
     def post(self, path: str, body: Any) -> Any:
-        return self._request("POST", path, {}, body)
+        return self._ask(Request("POST", path, {}, _bytes(body)))
+
+    def put(self, path: str, body: Any) -> Any:
+        """Replace the object at ``path``; with its resourceVersion in ``body``, only if it is still that one."""
+        return self._ask(Request("PUT", path, {}, _bytes(body)))
+
+    def execute(
+        self, namespace: str, pod: str, container: str, command: Sequence[str], seconds: float = EXEC_SECONDS
+    ) -> Executed:
+        """Run ``command`` in a container, without input, for at most ``seconds``."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec"
+        for method in ("POST", "GET"):  # a WebSocket is opened by GET; newer servers ask for the right to create, too
+            self._called(kubernetes_call(self.cluster, method, path))
+        return run(self._wire, path, container, command, seconds)
 
     def close(self) -> None:
-        self._api.rest_client.pool_manager.clear()
-        self._api.close()
+        self._wire.close()
 
-    def _request(
-        self, method: str, path: str, query: Mapping[str, str], body: Any, content: str = "application/json"
-    ) -> Any:
-        from kubernetes.client.exceptions import ApiException
-        from urllib3.exceptions import HTTPError
+    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Page]:
+        return pages(lambda more: self.get(path, **{**query, **more}))
 
-        wanted = f"{method} {path}"
-        self._called(kubernetes_call(self.cluster, method, path))
+    def _watch(self, path: str, query: Mapping[str, str]) -> Stream:
+        self._called(kubernetes_call(self.cluster, "GET", path, watch=True))
+        return self._wire.stream(Request("GET", path, query), float(query["timeoutSeconds"]) + self._wire.timeouts[0])
+
+    def _ask(self, request: Request) -> Any:
+        self._called(kubernetes_call(self.cluster, request.method, request.path))
+        answer = self._wire.ask(request)
         try:
-            answer = self._api.call_api(
-                path,
-                method,
-                query_params=list(query.items()),
-                header_params={"Accept": "application/json", "Content-Type": content},
-                body=body,
-                auth_settings=["BearerToken"],
-                _preload_content=False,
-                _request_timeout=self._timeouts,
-            )
-            return json.loads(answer.data)
-        except ApiException as error:
-            if not error.status:
-                raise ServiceUnreachable(wanted, self.cluster, f"did not answer: {error.reason}") from error
-            raise KubeRefused(wanted, error.status, _message(error.body) or str(error.reason)) from error
-        except (HTTPError, OSError) as error:
-            raise ServiceUnreachable(wanted, self.cluster, f"did not answer: {error}") from error
+            return json.loads(answer)
         except ValueError as error:
-            raise ServiceUnreachable(wanted, self.cluster, "answered without JSON") from error
+            raise ServiceUnreachable(request.wanted, self.cluster, "answered without JSON") from error
 
 
-def _message(body: Any) -> str:
-    """What a Status object says; an error need not come with one."""
-    try:
-        return str(json.loads(body)["message"])
-    except (ValueError, KeyError, TypeError):
-        return str(body or "")
+def _bytes(body: Any) -> bytes:
+    return json.dumps(body).encode()
 
 
-def _patience() -> Any:
-    """How urllib3 tries again. A server that asks for a longer pause than we have is asked again earlier."""
-    from urllib3 import Retry
-    from urllib3.response import BaseHTTPResponse
-
-    class Patience(Retry):
-        def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-            asked = super().get_retry_after(response)
-            return None if asked is None else min(asked, LONGEST_PAUSE)
-
-    return Patience(
-        total=ATTEMPTS - 1,
-        read=2,  # each may have waited for the whole time-out
-        allowed_methods={"GET", "DELETE"},
-        status_forcelist={429, 500, 502, 503, 504},
-        backoff_factor=FIRST_PAUSE,
-        backoff_max=LONGEST_PAUSE,
-        raise_on_status=False,
-    )
+def _put_back(first: Page, rest: Iterator[Page]) -> Iterator[Page]:
+    yield first
+    yield from rest
 
 
 def connect(
     cluster: str,
-    kubeconfig: str | None,
+    environ: Mapping[str, str],
     threads: int,
     called: Callable[[Call], None],
     timeouts: tuple[float, float] = TIMEOUTS,
+    *,
+    clock: Clock | None = None,
+    random: Random | None = None,
 ) -> Kube:
-    """Open the API of ``cluster``, a context's name or its cluster's; ConfigInvalid if the kubeconfig has none."""
-    from kubernetes import client, config
-    from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
+    """Open the API of ``cluster``, a context's name or its cluster's; ConfigInvalid if the kubeconfig has none.
 
-    path = kubeconfig or str(KUBE_CONFIG_DEFAULT_LOCATION)
-    try:
-        merged = KubeConfigMerger(path).config
-        contexts = [node.value for node in merged.value["contexts"]] if merged else []
-        named = next((item for item in contexts if item["name"] == cluster), None)
-        named = named or next((item for item in contexts if item["context"]["cluster"] == cluster), None)
-        if named is None:
-            have = ", ".join(item["name"] for item in contexts) or "none"
-            raise ConfigInvalid(path, cluster, f"no context has this name or this cluster (there are: {have})")
-        settings = client.Configuration()
-        settings.connection_pool_maxsize = threads
-        settings.retries = _patience()
-        config.load_kube_config(path, named["name"], settings)
-    except (config.ConfigException, OSError) as error:
-        raise ConfigInvalid(path, cluster, str(error)) from error
-    return Kube(client.ApiClient(settings), named["context"]["cluster"], called, timeouts)
+    ``timeouts``: to connect and to read, in seconds.
+    """
+    clock = clock or SystemClock()
+    access = kubeconfig.access(environ, cluster, clock)
+    return Kube(Wire(access, threads, timeouts, clock, random or Random()), called, clock)

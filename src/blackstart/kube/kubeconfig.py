@@ -1,64 +1,83 @@
-"""Reads a kubeconfig: where a context's API server is, and how to log in.
-
-The official client would do, but importing it takes longer (two seconds) than starting the whole observer.
-"""
+"""Where an API server is and how to log in there: from kubeconfig files, or in a pod from its service account."""
 
 from __future__ import annotations
 
-import base64
-import json
 import os
-import ssl
-import subprocess
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from blackstart.errors import ConfigInvalid, ServiceUnreachable
+from blackstart.clock import Clock, SystemClock
+from blackstart.errors import ConfigInvalid
+from blackstart.kube import login
+from blackstart.kube.entries import Entry
+from blackstart.kube.login import Credentials, Login
+from blackstart.kube.proxies import from_environment
+from blackstart.kube.tls import Trust
 
-EXEC_SECONDS = 20
+IN_CLUSTER = "in-cluster"
+"""How the cluster of the own pod is called, which has no name that a pod could know."""
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+UNUSABLE = {
+    "auth-provider": "log in by exec",
+    "as-groups": "act as a user who is in these groups",
+    "as-user-extra": "act as a user without",
+}
+IMPERSONATED = {"as": "Impersonate-User", "as-uid": "Impersonate-Uid"}
+EXTENSION = "client.authentication.k8s.io/exec"
 
 
 @dataclass(frozen=True)
 class Access:
-    """How to reach one cluster. ``tls`` is None for plain HTTP; ``headers`` carry the credentials."""
+    """How to reach one cluster. ``cluster`` is its name in the kubeconfig; ``proxy`` a URL, "" for none."""
 
+    cluster: str
     server: str
-    tls: ssl.SSLContext | None
-    headers: Mapping[str, str]
+    trust: Trust
+    login: Login
+    proxy: str = ""
 
 
-@dataclass(frozen=True)
-class _Entry:
-    path: Path  # relative file names inside are relative to it
-    data: Mapping[str, Any]
+def access(
+    environ: Mapping[str, str],
+    context: str = "",
+    clock: Clock | None = None,
+    service_account: Path = SERVICE_ACCOUNT,
+) -> Access:
+    """Access to the cluster of ``context``: the name of a context or of its cluster, "" for the current one.
 
-
-def access(environ: Mapping[str, str], context: str = "") -> Access:
-    """Access to the cluster of ``context`` ("": the current one), from ``$KUBECONFIG`` or ``~/.kube/config``.
-
-    Blocking: may run a login program. ConfigInvalid when the files do not say enough, ServiceUnreachable when the
-    login program fails.
+    From the files of ``$KUBECONFIG``, or ``~/.kube/config``; where there is none of them, and in a pod, to its own
+    cluster. Runs no login program yet. ConfigInvalid when the files do not say enough.
     """
+    clock = clock or SystemClock()
     paths = _paths(environ)
-    files = [_Entry(path, _parsed(path)) for path in paths if path.is_file()]
-    where = str(paths[0])
-    name = context or next(
-        (str(each.data["current-context"]) for each in files if each.data.get("current-context")), ""
+    files = [Entry(str(path), "", _parsed(path), path.parent) for path in paths if path.is_file()]
+    if not files and environ.get("KUBERNETES_SERVICE_HOST"):
+        return _own_cluster(environ, context, clock, service_account)
+    chosen = _context(files, context, str(paths[0]))
+    cluster = _named(files, "clusters", chosen.text("cluster"), chosen)
+    user = _named(files, "users", chosen.text("user"), chosen) if chosen.text("user") else None
+    server = cluster.text("server").rstrip("/")
+    if not server.startswith(("http://", "https://")):
+        raise cluster.invalid("server", "is missing" if not server else "has to begin with https:// or http://")
+    proxy = cluster.text("proxy-url")
+    if proxy and not proxy.startswith("http://"):
+        raise cluster.invalid("proxy-url", "has to begin with http:// here")
+    trust = Trust(
+        cluster.content("certificate-authority"),
+        not cluster.data.get("insecure-skip-tls-verify"),
+        cluster.text("tls-server-name"),
     )
-    chosen = _named(files, "contexts", "context", name, where)
-    cluster = _named(files, "clusters", "cluster", str(chosen.data.get("cluster", "")), where)
-    user = _named(files, "users", "user", str(chosen.data.get("user", "")), where) if chosen.data.get("user") else None
-    server = str(cluster.data.get("server", ""))
-    if not server:
-        raise ConfigInvalid(str(cluster.path), "clusters", f"the cluster of context {name} has no server")
-    login = _login(user, environ) if user else {}
-    tls = _tls(cluster, user, login) if server.startswith("https:") else None
-    return Access(server.rstrip("/"), tls, _headers(user, login))
+    return Access(
+        chosen.text("cluster"),
+        server,
+        trust,
+        _login(user, cluster, environ, clock),
+        proxy or from_environment(server, environ),
+    )
 
 
 def _paths(environ: Mapping[str, str]) -> list[Path]:
@@ -68,7 +87,8 @@ def _paths(environ: Mapping[str, str]) -> list[Path]:
 
 def _parsed(path: Path) -> Mapping[str, Any]:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        data = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigInvalid(str(path), "", f"cannot be read as a kubeconfig ({error})") from error
     if not isinstance(data, dict):
@@ -76,66 +96,109 @@ def _parsed(path: Path) -> Mapping[str, Any]:
     return data
 
 
-def _named(files: list[_Entry], section: str, part: str, name: str, where: str) -> _Entry:
-    for file in files:
-        for each in file.data.get(section) or ():
-            if each.get("name") == name:
-                return _Entry(file.path, each.get(part) or {})
-    raise ConfigInvalid(where, section, f'has no "{name}"; `kubectl config get-contexts` lists what there is')
-
-
-def _bytes(entry: _Entry, key: str) -> bytes | None:
-    """What ``key-data`` holds (base64), or the file that ``key`` names."""
-    if entry.data.get(f"{key}-data"):
-        return base64.b64decode(entry.data[f"{key}-data"])
-    if entry.data.get(key):
-        return (entry.path.parent / str(entry.data[key])).read_bytes()
-    return None
-
-
-def _headers(user: _Entry | None, login: Mapping[str, str]) -> dict[str, str]:
-    data = user.data if user else {}
-    token = login.get("token") or data.get("token")
-    if user and not token and data.get("tokenFile"):
-        token = (user.path.parent / str(data["tokenFile"])).read_text(encoding="utf-8").strip()
-    if token:
-        return {"Authorization": f"Bearer {token}"}
-    if data.get("username"):
-        pair = f"{data['username']}:{data.get('password', '')}".encode()
-        return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
-    return {}
-
-
-def _tls(cluster: _Entry, user: _Entry | None, login: Mapping[str, str]) -> ssl.SSLContext:
-    authority = _bytes(cluster, "certificate-authority")
-    tls = ssl.create_default_context(cadata=authority.decode() if authority else None)
-    if cluster.data.get("insecure-skip-tls-verify"):
-        tls.check_hostname = False
-        tls.verify_mode = ssl.CERT_NONE
-    certificate = login.get("clientCertificateData", "").encode() or (
-        _bytes(user, "client-certificate") if user else None
-    )
-    secret = login.get("clientKeyData", "").encode() or (_bytes(user, "client-key") if user else None)
-    if certificate and secret:
-        with tempfile.NamedTemporaryFile() as file:  # the ssl module takes certificates from files only; mode 0600
-            file.write(certificate + b"\n" + secret)
-            file.flush()
-            tls.load_cert_chain(file.name)
-    return tls
-
-
-def _login(user: _Entry, environ: Mapping[str, str]) -> dict[str, str]:
-    """The ``status`` of the ExecCredential that the user's login program prints; {} when there is none to run."""
-    program = user.data.get("exec")
-    if not program:
-        return {}
-    command = [str(program["command"]), *(str(each) for each in program.get("args") or ())]
-    request = {"apiVersion": program["apiVersion"], "kind": "ExecCredential", "spec": {"interactive": False}}
-    added = {str(each["name"]): str(each["value"]) for each in program.get("env") or ()}
-    surroundings = {**environ, **added, "KUBERNETES_EXEC_INFO": json.dumps(request)}
+def _own_cluster(environ: Mapping[str, str], context: str, clock: Clock, account: Path) -> Access:
+    if context not in ("", IN_CLUSTER):
+        problem = f'no context has this name: there is no kubeconfig, and of this pod the cluster is "{IN_CLUSTER}"'
+        raise ConfigInvalid("the Kubernetes service account", context, problem)
+    host, port = environ["KUBERNETES_SERVICE_HOST"], environ.get("KUBERNETES_SERVICE_PORT", "443")
     try:
-        done = subprocess.run(command, env=surroundings, capture_output=True, timeout=EXEC_SECONDS, check=True)
-        status = json.loads(done.stdout)["status"]
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
-        raise ServiceUnreachable("log in to Kubernetes", command[0], f"failed ({error})") from error
-    return {str(name): str(value) for name, value in status.items()}
+        authority = (account / "ca.crt").read_bytes()
+    except OSError as error:
+        raise ConfigInvalid(str(account / "ca.crt"), "", f"cannot be read ({error})") from error
+    server = f"https://{f'[{host}]' if ':' in host else host}:{port}"
+    mine = Login(lambda: login.from_file(account / "token", {}, clock), clock)
+    return Access(IN_CLUSTER, server, Trust(authority), mine, from_environment(server, environ))
+
+
+def _all(files: list[Entry], section: str) -> Iterator[tuple[str, Entry]]:
+    """Every entry of ``section`` with its name, the first of each name: later files never change earlier ones."""
+    seen: set[str] = set()
+    for file in files:
+        for number, each in enumerate(file.sequence(section)):
+            if not isinstance(each, dict) or not isinstance(each.get(section[:-1]) or {}, dict):
+                raise ConfigInvalid(file.path, f"{section}[{number}]", f"is no {section[:-1]}")
+            name = str(each.get("name", ""))
+            if name not in seen:
+                seen.add(name)
+                yield name, Entry(file.path, f"{section}[{name}]", each.get(section[:-1]) or {}, file.folder)
+
+
+def _context(files: list[Entry], wanted: str, where: str) -> Entry:
+    name = wanted or next((each.text("current-context") for each in files if each.text("current-context")), "")
+    if not name:
+        raise ConfigInvalid(where, "current-context", "is not set, and no context was named")
+    found = dict(_all(files, "contexts"))
+    by_cluster = (each for each in found.values() if each.text("cluster") == name)
+    chosen = found.get(name) or next(by_cluster, None)
+    if chosen is None:
+        have = ", ".join(found) or "none"
+        raise ConfigInvalid(where, name, f"no context has this name or this cluster (there are: {have})")
+    return chosen
+
+
+def _named(files: list[Entry], section: str, name: str, asked: Entry) -> Entry:
+    found = dict(_all(files, section)).get(name)
+    if found is None:
+        raise asked.invalid(section[:-1], f'there is no "{name}" among the {section}' if name else "is missing")
+    return found
+
+
+def _login(user: Entry | None, cluster: Entry, environ: Mapping[str, str], clock: Clock) -> Login:
+    if user is None:
+        return Login(Credentials, clock)
+    for part, advice in UNUSABLE.items():
+        if user.data.get(part):
+            raise user.invalid(part, f"cannot be used here; {advice}")
+    more = {header: user.text(part) for part, header in IMPERSONATED.items() if user.text(part)}
+    if user.data.get("exec"):
+        program = _program(user.below("exec"), cluster, environ)
+        return Login(lambda: program.run(more), clock)
+    token_file = user.text("tokenFile")
+    if token_file:
+        return Login(lambda: login.from_file(user.folder / token_file, more, clock), clock)
+    certificate, key = user.content("client-certificate"), user.content("client-key")
+    if bool(certificate) != bool(key):
+        raise user.invalid("client-key" if certificate else "client-certificate", "is missing")
+    given = Credentials({**more, **_authorization(user)}, certificate, key)
+    return Login(lambda: given, clock)
+
+
+def _authorization(user: Entry) -> dict[str, str]:
+    if user.text("token"):
+        return login.bearer(user.text("token"))
+    return login.basic(user.text("username"), user.text("password")) if user.text("username") else {}
+
+
+def _program(told: Entry, cluster: Entry, environ: Mapping[str, str]) -> login.Program:
+    version, command = told.text("apiVersion"), told.text("command")
+    for key, value in (("apiVersion", version), ("command", command)):
+        if not value:
+            raise told.invalid(key, "is missing")
+    if told.text("interactiveMode") == "Always":
+        raise told.invalid("interactiveMode", "Always needs somebody at a keyboard, and there is nobody")
+    if os.sep in command:
+        command = str(told.folder / command)
+    added = {}
+    for each in told.sequence("env"):
+        if not isinstance(each, dict) or "name" not in each:
+            raise told.invalid("env", "each has to have a name and a value")
+        added[str(each["name"])] = str(each.get("value", ""))
+    spec: dict[str, Any] = {"interactive": False}
+    if told.data.get("provideClusterInfo"):
+        spec["cluster"] = _described(cluster)
+    request = {"apiVersion": version, "kind": "ExecCredential", "spec": spec}
+    arguments = [str(each) for each in told.sequence("args")]
+    return login.Program([command, *arguments], {**environ, **added}, request, told.text("installHint"))
+
+
+def _described(cluster: Entry) -> dict[str, Any]:
+    """The cluster, as login programs are told of it."""
+    keys = ("server", "tls-server-name", "insecure-skip-tls-verify", "proxy-url")
+    found = {key: cluster.data[key] for key in keys if cluster.data.get(key)}
+    authority = cluster.encoded("certificate-authority")
+    if authority:
+        found["certificate-authority-data"] = authority
+    for each in cluster.sequence("extensions"):
+        if isinstance(each, dict) and each.get("name") == EXTENSION:
+            found["config"] = each.get("extension")
+    return found

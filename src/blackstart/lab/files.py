@@ -74,7 +74,8 @@ def _at(address: Address) -> str:
 
 
 def settings(laid: Topology, folder: Path, cluster_ids: Mapping[str, str]) -> str:
-    """``blackstart.toml``: the whole lab is in scope, and the evidence is looked for in its standby region.
+    """``blackstart.toml``: the whole lab is in scope, also all pods of a service at once, and the evidence is looked
+    for in its standby region.
 
     ``cluster_ids``: the uid of the namespace kube-system, by cluster.
     """
@@ -91,6 +92,7 @@ def settings(laid: Topology, folder: Path, cluster_ids: Mapping[str, str]) -> st
             "whole_region": True,
         },
         "scope.cluster_ids": cluster_ids,
+        "scope.shares": {"pod": 1.0},
         "service": {
             "name": SERVICE,
             "host": SERVICE_HOST,

@@ -27,7 +27,9 @@ class Gateways:
     def __init__(self, laid: Topology, base: Base, catalog: Catalog) -> None:
         self._laid = laid
         self._base = base
-        self._routed: dict[str, Endpoints] = {}
+        self._pods: dict[str, Endpoints] = {}
+        self._closed: dict[str, frozenset[str]] = {}
+        self._written: dict[str, tuple[Endpoints, frozenset[str]]] = {}
         for parts in laid.regions():
             catalog.add(f"gateway-{parts.region}", Entry("envoy", parts.gateway, parts.region))
         catalog.add("edge", Entry("envoy", laid.edge))
@@ -62,9 +64,19 @@ class Gateways:
 
     def route(self, region: str, endpoints: Endpoints) -> None:
         """The pods of ``region`` are at ``endpoints`` from now on."""
-        if self._routed.get(region) != endpoints:
-            envoy.write_endpoints(self._folder(f"gateway-{region}"), endpoints)
-            self._routed[region] = endpoints
+        self._pods[region] = endpoints
+        self._write(region)
+
+    def close(self, region: str, zones: frozenset[str]) -> None:
+        """Exactly ``zones`` of ``region`` get no new requests from now on."""
+        self._closed[region] = zones
+        self._write(region)
+
+    def _write(self, region: str) -> None:
+        wanted = self._pods.get(region, {}), self._closed.get(region, frozenset())
+        if self._written.get(region) != wanted:
+            envoy.write_endpoints(self._folder(f"gateway-{region}"), *wanted)
+            self._written[region] = wanted
 
     async def resolved(self, address: str) -> bool:
         """Whether the service's name leads to ``address`` now."""

@@ -1,8 +1,8 @@
 """The kubelets of one region: pods that the API binds to our nodes become processes, and what becomes of them is told.
 
 Level-triggered: the pods as last seen, the nodes and the zones that are cut together say what should run; ``_settle``
-makes it so. A node whose zone is cut neither obeys nor speaks, but its processes go on; a node whose instance does not
-run has no processes. The processes themselves are watched by ``podrun``.
+makes it so. A node whose zone is cut, or whose kubelet is stopped, neither obeys nor speaks, but its processes go on; a
+node whose instance does not run has no processes. The processes themselves are watched by ``podrun``.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Kubelet:
             self._settle()
 
     def _obeys(self, node: NodeFacts | None) -> bool:
-        return node is not None and node.running and node.zone not in self._cut
+        return _works(node) and node is not None and node.zone not in self._cut
 
     def _settle(self) -> None:
         """Start and end processes until they are what they should be."""
@@ -139,9 +139,10 @@ class Kubelet:
             self._forget(run)
 
     def _teller(self, node: str) -> Teller:
-        return Teller(self._cluster, lambda: self._speaks(node), self._changed)
+        return Teller(self._cluster, lambda: _works(self._nodes.get(node)), lambda: self.speaks(node), self._changed)
 
-    def _speaks(self, node: str) -> bool:
+    def speaks(self, node: str) -> bool:
+        """Whether the kubelet of ``node`` works and reaches the API, and is reached."""
         return self._obeys(self._nodes.get(node))
 
     def _leave(self, uid: str, pod: Object) -> None:
@@ -154,7 +155,7 @@ class Kubelet:
     async def _confirm(self, uid: str, namespace: str, name: str, pod: Object) -> None:
         body: dict[str, Any] = {"gracePeriodSeconds": 0, "preconditions": {"uid": uid}}
         try:
-            while uid in self._pods and self._speaks(pod["spec"]["nodeName"]):
+            while uid in self._pods and self.speaks(pod["spec"]["nodeName"]):
                 try:
                     await self._cluster.delete(f"/api/v1/namespaces/{namespace}/pods/{name}", body)
                     return
@@ -168,6 +169,10 @@ class Kubelet:
         task = asyncio.ensure_future(_quietly(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _works(node: NodeFacts | None) -> bool:
+    return node is not None and node.running and node.kubelet
 
 
 async def _quietly(work: Any) -> None:

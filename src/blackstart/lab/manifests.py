@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from blackstart.lab.topology import NAMESPACE, PLATFORM, SERVICE
+from blackstart.lab.topology import LOOPBACK, NAMESPACE, PLATFORM, SERVICE
 
 Object = dict[str, Any]
 WORKER = f"{SERVICE}-worker"
 OPT_IN = {"blackstart": "allowed"}
 APPS, CORE, LEASES = "/apis/apps/v1", "/api/v1", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 PODS = f"{CORE}/pods"
+POLICY, AUTOSCALING = (f"/apis/{group}/namespaces/{NAMESPACE}" for group in ("policy/v1", "autoscaling/v2"))
 PORT_ANNOTATION = "blackstart.lab/port"
 SERVICE_PORT = 8080
+CPU_REQUEST, CPU_TARGET_PERCENT = "100m", 30
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """One node: its instance, where it is, and whether the instance runs.
+    """One node: its instance, where it is, whether the instance runs, and whether a kubelet runs on it.
 
-    ``lifecycle`` is ``on-demand`` or ``spot``; ``group`` is the name of its node group.
+    ``lifecycle`` is ``on-demand`` or ``spot``; ``group`` is the name of its node group. Without its kubelet a node is
+    silent and obeys nobody, but its processes go on.
     """
 
     name: str
@@ -32,9 +34,10 @@ class NodeFacts:
     lifecycle: str
     group: str
     running: bool = True
+    kubelet: bool = True
 
-    def manifest(self) -> Object:
-        """The Node object to register."""
+    def manifest(self, kubelet_port: int = 0) -> Object:
+        """The Node object to register; ``kubelet_port`` is where its kubelet answers, 0 for nowhere."""
         labels = {
             "topology.kubernetes.io/region": self.region,
             "topology.kubernetes.io/zone": self.zone,
@@ -48,23 +51,24 @@ class NodeFacts:
             "kind": "Node",
             "metadata": {"name": self.name, "labels": labels},
             "spec": {"providerID": f"aws:///{self.zone}/{self.instance}"},
-        } | self.status("")
+        } | self.status("", kubelet_port)
 
-    def status(self, now: str) -> Object:
+    def status(self, now: str, kubelet_port: int = 0) -> Object:
         """What a healthy kubelet reports; ``now`` as ISO 8601, empty to leave times out."""
         ready: Object = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is ready"}
         if now:
             ready |= {"lastHeartbeatTime": now}
         room = {"cpu": "4", "memory": "8Gi", "pods": "29"}
-        return {
-            "status": {
-                "conditions": [ready],
-                "capacity": room,
-                "allocatable": room,
-                "addresses": [{"type": "Hostname", "address": self.name}],
-                "nodeInfo": {"kubeletVersion": "v1.32.0", "operatingSystem": "linux", "architecture": "amd64"},
-            }
+        status: Object = {
+            "conditions": [ready],
+            "capacity": room,
+            "allocatable": room,
+            "addresses": [{"type": "Hostname", "address": self.name}, {"type": "InternalIP", "address": LOOPBACK}],
+            "nodeInfo": {"kubeletVersion": "v1.32.0", "operatingSystem": "linux", "architecture": "amd64"},
         }
+        if kubelet_port:
+            status["daemonEndpoints"] = {"kubeletEndpoint": {"Port": kubelet_port}}
+        return {"status": status}
 
 
 def lease(node: str, now: str) -> Object:
@@ -100,58 +104,48 @@ def deployment(name: str, replicas: int) -> Object:
                             "image": f"{PLATFORM}/{name}:1",
                             "ports": [{"name": "http", "containerPort": SERVICE_PORT}],
                             "readinessProbe": {"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 1},
+                            "resources": {"requests": {"cpu": CPU_REQUEST}},
                         }
-                    ]
+                    ],
+                    "topologySpreadConstraints": [
+                        {
+                            "maxSkew": 1,
+                            "topologyKey": "topology.kubernetes.io/zone",
+                            "whenUnsatisfiable": "ScheduleAnyway",
+                            "labelSelector": {"matchLabels": {"app": name}},
+                        }
+                    ],
                 },
             },
         },
     }
 
 
-@dataclass(frozen=True)
-class PodReport:
-    """What a kubelet knows of one pod. ``waiting`` is why its container does not run, empty if it does."""
+def budget(name: str) -> Object:
+    """At least half of the pods of workload ``name`` stay."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"app": name} | OPT_IN},
+        "spec": {"minAvailable": "50%", "selector": {"matchLabels": {"app": name}}},
+    }
 
-    started: str
-    address: tuple[str, int]
-    ready: bool = False
-    restarts: int = 0
-    waiting: str = ""
-    container: Mapping[str, Any] = field(default_factory=dict)
 
-    def patch(self, uid: str, now: str) -> Object:
-        """A merge patch of the pod's status; ``uid`` keeps it from reaching a successor of the same name."""
-        running = not self.waiting
-        state = {"running": {"startedAt": self.started}} if running else {"waiting": {"reason": self.waiting}}
-        conditions = [
-            {"type": kind, "status": str(value), "lastTransitionTime": now}
-            for kind, value in (
-                ("PodScheduled", True),
-                ("Initialized", True),
-                ("ContainersReady", self.ready),
-                ("Ready", self.ready),
-            )
-        ]
-        container = {
-            "name": self.container.get("name", ""),
-            "image": self.container.get("image", ""),
-            "ready": self.ready,
-            "started": running,
-            "restartCount": self.restarts,
-            "state": state,
-        }
-        return {
-            "metadata": {"uid": uid, "annotations": {PORT_ANNOTATION: str(self.address[1])}},
-            "status": {
-                "phase": "Running" if running or self.restarts else "Pending",
-                "podIP": self.address[0],
-                "podIPs": [{"ip": self.address[0]}],
-                "hostIP": self.address[0],
-                "startTime": self.started,
-                "conditions": conditions,
-                "containerStatuses": [container],
-            },
-        }
+def autoscaler(name: str, replicas: int) -> Object:
+    """Grows workload ``name`` from ``replicas`` to half as many again; it shrinks ten seconds after the load went."""
+    target = {"type": "Utilization", "averageUtilization": CPU_TARGET_PERCENT}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"app": name} | OPT_IN},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicas": replicas,
+            "maxReplicas": replicas + max(1, replicas // 2),
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
+            "behavior": {"scaleDown": {"stabilizationWindowSeconds": 10}},
+        },
+    }
 
 
 def ready(pod: Object) -> bool:

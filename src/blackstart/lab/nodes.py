@@ -21,9 +21,11 @@ NODES = f"{manifests.CORE}/nodes"
 class Nodes:
     """The nodes of one region, as their API server should know them."""
 
-    def __init__(self, cluster: Cluster, clock: Clock) -> None:
+    def __init__(self, cluster: Cluster, clock: Clock, kubelet_port: int = 0) -> None:
+        """``kubelet_port``: where the API server reaches the kubelets; 0 if it need not."""
         self._cluster = cluster
         self._clock = clock
+        self._port = kubelet_port
         self._nodes: dict[str, NodeFacts] = {}
         self._cut: frozenset[str] = frozenset()
         self._registered: set[str] = set()
@@ -43,7 +45,7 @@ class Nodes:
         """Keep the API told until cancelled."""
         while True:
             self._wake.clear()
-            alive = [node for node in self._nodes.values() if node.running and node.zone not in self._cut]
+            alive = [n for n in self._nodes.values() if n.running and n.kubelet and n.zone not in self._cut]
             for silent in self._beats.keys() - {node.name for node in alive}:
                 del self._beats[silent]
             gone = self._registered - self._nodes.keys()
@@ -60,14 +62,14 @@ class Nodes:
         lease = manifests.lease(node.name, now.isoformat(timespec="microseconds").replace("+00:00", "Z"))
         try:
             if node.name not in self._registered:
-                await self._cluster.create(NODES, node.manifest())
+                await self._cluster.create(NODES, node.manifest(self._port))
                 await self._cluster.create(manifests.LEASES, lease)
                 self._registered.add(node.name)
             elif not await self._cluster.merge(f"{manifests.LEASES}/{node.name}", {"spec": lease["spec"]}):
                 self._registered.discard(node.name)
                 return
             if beat % STATUS_EVERY == 0:
-                status = node.status(now.isoformat(timespec="seconds").replace("+00:00", "Z"))
+                status = node.status(now.isoformat(timespec="seconds").replace("+00:00", "Z"), self._port)
                 await self._cluster.call(
                     "PATCH", f"{NODES}/{node.name}/status", status, content=manifests.STRATEGIC, accepts=(404,)
                 )

@@ -15,8 +15,9 @@ from blackstart.clock import Clock, iso
 from blackstart.errors import ServiceUnreachable
 from blackstart.lab.cluster import Cluster
 from blackstart.lab.linking import Linking
-from blackstart.lab.manifests import NodeFacts, PodReport
+from blackstart.lab.manifests import NodeFacts
 from blackstart.lab.parts import Address
+from blackstart.lab.podreport import Container, Ended, PodReport
 from blackstart.lab.ports import Ports
 from blackstart.lab.processes import Processes, Started
 from blackstart.lab.waiting import listens
@@ -24,6 +25,8 @@ from blackstart.lab.waiting import listens
 _log = logging.getLogger("blackstart.lab.kubelet")
 START_SECONDS, PROBE_SECONDS, FAILURES = 0.05, 1.0, 3
 BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS = 0.5, 30.0
+# a container that ran for so long starts again without having to wait for what was before
+WELL_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,13 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Teller:
-    """How a pod's news get out: ``speaks`` says whether its node reaches the API; ``changed`` is called after news."""
+    """What a pod's kubelet does for it: ``works`` says whether there is one, ``speaks`` whether it reaches the API.
+
+    ``changed`` is called after news.
+    """
 
     cluster: Cluster
+    works: Callable[[], bool]
     speaks: Callable[[], bool]
     changed: Callable[[], None]
 
@@ -76,8 +83,12 @@ class PodRun:
     ready: bool = False
     restarts: int = 0
     task: asyncio.Task[None] | None = field(default=None, repr=False)
+    running: Container | None = None
+    ended: Ended | None = None
     _told: tuple[bool, int, str] | None = None
     _born: str = ""
+    _began: float = 0.0
+    _hurries: int = 0
     _address: Address = ("127.0.0.1", 0)
 
     @property
@@ -101,7 +112,7 @@ class PodRun:
         self.ingress = await self._lay(around)
         failures, pause = 0, START_SECONDS
         while True:
-            if self.process is not None and not self.process.alive():
+            if self.process is not None and not self.process.alive() and teller.works():
                 await self._restart(around, build, place, teller)
                 failures, pause = 0, START_SECONDS
             answers = await self._probe(around)
@@ -115,14 +126,23 @@ class PodRun:
     def _launch(self, around: Surroundings, build: Build, place: Place) -> None:
         module, spec = build(place)
         self.process = around.processes.part(f"pod-{self.name}", module, spec)
+        self.running = Container(self.uid, self.restarts, iso(around.clock.now()))
+        self._began = around.clock.monotonic()
 
     async def _restart(self, around: Surroundings, build: Build, place: Place, teller: Teller) -> None:
+        code = self.process.code if self.process else None
+        _log.info("pod %s ended with code %s; restarting", self.name, code)
         self.ready = False
-        back_off = min(BACK_OFF_SECONDS * 2**self.restarts, LONGEST_BACK_OFF_SECONDS)
-        self.restarts += 1
-        _log.info("pod %s ended with code %s; restarting", self.name, self.process.code if self.process else None)
+        if self.running:
+            self.ended = Ended(self.running, code or 0, iso(around.clock.now()))
+        self.running = None
+        if around.clock.monotonic() - self._began >= WELL_SECONDS:
+            self._hurries = 0
+        back_off = min(BACK_OFF_SECONDS * 2**self._hurries, LONGEST_BACK_OFF_SECONDS)
+        self._hurries += 1
         await self._tell(around, teller, "CrashLoopBackOff")
         await around.clock.pause(back_off)
+        self.restarts += 1
         self._launch(around, build, place)
 
     async def _lay(self, around: Surroundings) -> Address:
@@ -152,7 +172,9 @@ class PodRun:
         if news == self._told or not teller.speaks():
             return False
         address = self.ingress or self._address
-        report = PodReport(self._born, address, self.ready, self.restarts, waiting, self.container)
+        report = PodReport(
+            self._born, address, self.container, self.ready, self.restarts, waiting, self.running, self.ended
+        )
         path = f"/api/v1/namespaces/{self.namespace}/pods/{self.name}/status"
         try:
             await teller.cluster.merge(path, report.patch(self.uid, iso(around.clock.now())))

@@ -19,9 +19,16 @@ class AwsReader:
     def __init__(self, clients: Clients, plan: SeedPlan) -> None:
         self._clients = clients
         self._plan = plan
+        self._vpcs: dict[str, tuple[str, ...]] = {}
 
-    def cut_zones(self) -> frozenset[str]:
-        return state.read_cut_zones(self._clients, self._plan)
+    def cut_zones(self, region: str) -> frozenset[str]:
+        """VPCs stay, so they are looked up but once."""
+        vpcs = self._vpcs.get(region) or state.read_vpcs(self._clients, self._plan, region)
+        self._vpcs[region] = vpcs
+        return state.read_cut_zones_in(self._clients, region, vpcs)
+
+    def closed_zones(self, region: str) -> frozenset[str]:
+        return state.read_closed_zones(self._clients, self._plan, region)
 
     def nodes(self) -> dict[str, dict[str, NodeFacts]]:
         """By region and name; instances that are on their way out are none."""
@@ -31,6 +38,9 @@ class AwsReader:
                 node = facts(instance)
                 found[instance.region][node.name] = node
         return found
+
+    def silent_instances(self, region: str) -> frozenset[str]:
+        return state.read_silent_instances(self._clients, region)
 
     def writer_region(self) -> str:
         return state.read_writer_region(self._clients, self._plan)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import aiohttp
@@ -23,18 +23,31 @@ from blackstart.lab.topology import control_plane
 
 _log = logging.getLogger("blackstart.lab.reconcile")
 POLL_SECONDS, RETRY_SECONDS = 10.0, 0.5
-NETWORK, NODES, DATABASE, CACHE = "ec2", frozenset({"ec2", "autoscaling", "eks"}), "rds", "elasticache"
-EVERYTHING = NODES | {DATABASE, CACHE}
+NODES, DATABASE, CACHE = frozenset({"ec2", "autoscaling", "eks"}), "rds", "elasticache"
+NETWORK, TRAFFIC = frozenset({"ec2"}), frozenset({"arc-zonal-shift", "elasticloadbalancing"})
+THE_REST, KUBELETS = NODES | {DATABASE, CACHE}, frozenset({"ssm"})
+OF_NETWORKS = ("NetworkAcl", "Subnet", "Vpc")
+"""In the names of EC2's operations that change networks; the others change instances."""
+
+_Change = tuple[str, str, str]  # service, region, operation
 NodesByRegion = Mapping[str, Mapping[str, NodeFacts]]
 
 
 class Reader(Protocol):
     """The AWS API's state. All block, and raise botocore's errors."""
 
-    def cut_zones(self) -> frozenset[str]: ...
+    def cut_zones(self, region: str) -> frozenset[str]: ...
+
+    def closed_zones(self, region: str) -> frozenset[str]:
+        """Zones that the region's load balancer sends nothing to."""
+        ...
 
     def nodes(self) -> NodesByRegion:
         """Instances that exist, running or not, as nodes by name."""
+        ...
+
+    def silent_instances(self, region: str) -> frozenset[str]:
+        """Ids of running instances whose kubelet does not run."""
         ...
 
     def writer_region(self) -> str: ...
@@ -54,6 +67,14 @@ class Stores(Protocol):
     def want(self, writer: str) -> None: ...
 
 
+class Entrance(Protocol):
+    """Whatever follows where traffic is let in."""
+
+    def close(self, region: str, zones: frozenset[str]) -> None:
+        """Exactly ``zones`` of ``region`` get no new requests from now on."""
+        ...
+
+
 @dataclass(frozen=True)
 class Actors:
     """Who makes it so. ``placed`` by region; ``databases`` and ``caches`` follow the writer's region."""
@@ -62,18 +83,31 @@ class Actors:
     placed: Mapping[str, tuple[Placed, ...]]
     databases: Stores
     caches: Stores
+    entrance: Entrance
 
 
 @dataclass
 class _Known:
-    cut_zones: frozenset[str] = frozenset()
+    cut_zones: dict[str, frozenset[str]] = field(default_factory=dict)  # by region
     nodes: NodesByRegion = field(default_factory=dict)
+    silent: dict[str, frozenset[str]] = field(default_factory=dict)  # ids of instances, by region
     unreachable: frozenset[str] = frozenset()
     in_force: frozenset[str] | None = None
 
 
+@dataclass(frozen=True)
+class _Stale:
+    """What has to be read again."""
+
+    services: frozenset[str]
+    regions: frozenset[str]
+
+
 class Reconciler:
-    """Hands what ``reader`` sees to ``actors``; ``router_admin`` is the URL that tells of changes."""
+    """Hands what ``reader`` sees to ``actors``; ``router_admin`` is the URL that tells of changes.
+
+    Cuts, and where traffic is let in, are followed on their own: nothing slower keeps them waiting.
+    """
 
     def __init__(
         self, reader: Reader, actors: Actors, session: aiohttp.ClientSession, router_admin: str, clock: Clock
@@ -85,36 +119,70 @@ class Reconciler:
         self._clock = clock
         self._known = _Known()
         self._cutting = asyncio.Lock()
-        self._seq = 0
+        self._regions = frozenset(actors.placed)
 
     async def run(self) -> None:
         """Reconcile until cancelled."""
-        stale: frozenset[str] = EVERYTHING
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(NETWORK, self.network))
+            group.create_task(self._follow(TRAFFIC, self.traffic))
+            group.create_task(self._follow(THE_REST, self.rest))
+            group.create_task(self._follow(KUBELETS, self.kubelets))
+
+    async def _follow(self, services: frozenset[str], work: Callable[[_Stale], Awaitable[None]]) -> None:
+        everything = stale = _Stale(services, self._regions)
+        seq = 0
         while True:
             try:
-                await self.once(stale)
-                stale = await self._changed_services()
+                if stale.services:
+                    await work(stale)
+                seq, changes = await self._changed(seq)
+                stale = _stale(changes, services) if changes else everything
             except (ServiceUnreachable, LabError, BotoCoreError, ClientError) as error:
                 _log.warning("%s; trying again", error)
-                stale = EVERYTHING
+                stale = everything
                 await self._clock.pause(RETRY_SECONDS)
 
-    async def once(self, stale: frozenset[str] = EVERYTHING) -> None:
-        """Read what the services ``stale`` hold, and make it so. Cuts come first: they are what cannot wait."""
-        known, reader = self._known, self._reader
-        if NETWORK in stale:
-            known.cut_zones = await asyncio.to_thread(reader.cut_zones)
+    async def network(self, stale: _Stale) -> None:
+        """Cut off what is behind closed network ACLs in the regions that are stale."""
+        known = self._known
+        for region in sorted(stale.regions & self._regions):
+            known.cut_zones[region] = await asyncio.to_thread(self._reader.cut_zones, region)
             await self._cut()
-        if stale & NODES:
-            known.nodes = await asyncio.to_thread(reader.nodes)
-        if stale & (NODES | {NETWORK}):
-            for region, followers in self._actors.placed.items():
-                for follower in followers:
-                    follower.place(known.nodes.get(region, {}), known.cut_zones)
-        if DATABASE in stale:
+        if known.nodes:
+            self._place()
+
+    async def traffic(self, stale: _Stale) -> None:
+        """Let traffic into the zones that the load balancers of stale regions send to, and no others."""
+        for region in sorted(stale.regions & self._regions):
+            self._actors.entrance.close(region, await asyncio.to_thread(self._reader.closed_zones, region))
+
+    async def kubelets(self, stale: _Stale) -> None:
+        """Let the nodes of stale regions speak and obey whose kubelets run, and no others."""
+        for region in sorted(stale.regions & self._regions):
+            self._known.silent[region] = await asyncio.to_thread(self._reader.silent_instances, region)
+        if self._known.nodes:
+            self._place()
+
+    async def rest(self, stale: _Stale) -> None:
+        """Follow the nodes, and who writes."""
+        reader = self._reader
+        if stale.services & NODES:
+            self._known.nodes = await asyncio.to_thread(reader.nodes)
+            self._place()
+        if DATABASE in stale.services:
             self._actors.databases.want(await asyncio.to_thread(reader.writer_region))
-        if CACHE in stale:
+        if CACHE in stale.services:
             self._actors.caches.want(await asyncio.to_thread(reader.cache_region))
+
+    def _place(self) -> None:
+        known = self._known
+        for region, followers in self._actors.placed.items():
+            cut, silent = known.cut_zones.get(region, frozenset()), known.silent.get(region, frozenset())
+            found = known.nodes.get(region, {})
+            nodes = {name: replace(node, kubelet=node.instance not in silent) for name, node in found.items()}
+            for follower in followers:
+                follower.place(nodes, cut)
 
     async def cut_control_planes(self, regions: frozenset[str]) -> None:
         """The Kubernetes APIs of exactly ``regions`` are unreachable when this returns."""
@@ -123,20 +191,32 @@ class Reconciler:
 
     async def _cut(self) -> None:
         async with self._cutting:
-            wanted = self._known.cut_zones | self._known.unreachable
+            wanted = frozenset().union(*self._known.cut_zones.values(), self._known.unreachable)
             if wanted != self._known.in_force:
                 await self._actors.linking.cut(wanted)
                 _log.info("cut off: %s", ", ".join(sorted(wanted)) or "nothing")
                 self._known.in_force = wanted
 
-    async def _changed_services(self) -> frozenset[str]:
-        """The services that were changed, after waiting for one that matters here; all of them now and then."""
-        query = {"since": str(self._seq), "wait": str(POLL_SECONDS)}
+    async def _changed(self, seq: int) -> tuple[int, list[_Change]]:
+        """The changes after number ``seq``, and the last one's number; none after a while without any."""
+        query = {"since": str(seq), "wait": str(POLL_SECONDS)}
         timeout = aiohttp.ClientTimeout(total=POLL_SECONDS + 5.0)
         try:
             async with self._session.get(self._changes, params=query, timeout=timeout) as answer:
                 told: dict[str, Any] = await answer.json()
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise ServiceUnreachable("follow the AWS API's changes", self._changes, f"failed ({error!r})") from error
-        self._seq = told["seq"]
-        return frozenset(service for _, service, *_ in told["services"]) or EVERYTHING
+        return told["seq"], [(service, region, operation) for _, service, region, operation in told["services"]]
+
+
+def _stale(changes: list[_Change], services: frozenset[str]) -> _Stale:
+    """What ``changes`` make stale, of what a follower of ``services`` reads. Pure."""
+    ours = [change for change in changes if change[0] in services and _matters(change, services)]
+    return _Stale(frozenset(service for service, _, _ in ours), frozenset(region for _, region, _ in ours))
+
+
+def _matters(change: _Change, services: frozenset[str]) -> bool:
+    service, _, operation = change
+    if service != "ec2":
+        return True
+    return any(word in operation for word in OF_NETWORKS) == (services == NETWORK)

@@ -10,6 +10,7 @@ from typing import Any
 
 from blackstart.clock import iso
 from blackstart.errors import ServiceUnreachable
+from blackstart.lab import kubelet_api
 from blackstart.lab import status as labs
 from blackstart.lab.aws.clients import Clients
 from blackstart.lab.aws.seed import Seeded
@@ -22,6 +23,7 @@ from blackstart.lab.datastores import DataStores
 from blackstart.lab.emulators import Emulators
 from blackstart.lab.files import endpoints, kubeconfig, settings
 from blackstart.lab.gateways import Gateways
+from blackstart.lab.interruptions import TerminationHandler
 from blackstart.lab.kubelet import Kubelet
 from blackstart.lab.linking import Linking
 from blackstart.lab.nodes import Nodes
@@ -30,7 +32,7 @@ from blackstart.lab.reading import AwsReader, seed_plan
 from blackstart.lab.reconcile import Actors, Reconciler
 from blackstart.lab.startup import Starter
 from blackstart.lab.status import Part, Status
-from blackstart.lab.topology import RegionParts, Topology, url
+from blackstart.lab.topology import LOOPBACK, RegionParts, Topology, url
 from blackstart.lab.waiting import answers, until
 
 
@@ -95,7 +97,7 @@ class Running:
         self._cluster_ids = {parts.cluster: uid for parts, uid in zip(self._laid.regions(), uids, strict=True)}
         placed = {parts.region: self._region(parts, linking, account) for parts in self._laid.regions()}
         reader = AwsReader(self._clients, self._plan)
-        actors = Actors(linking, placed, self._stores.databases, self._stores.caches)
+        actors = Actors(linking, placed, self._stores.databases, self._stores.caches, self._gateways)
         base = self._base
         self._reconciler = Reconciler(reader, actors, base.session, url(self._laid.aws_admin), base.clock)
         self._run(self._reconciler.run())
@@ -115,10 +117,14 @@ class Running:
         around = Surroundings(base.processes, linking, base.ports, base.clock, base.session, images)
         cluster = Cluster(base.session, url(parts.kube))
         kubelet = Kubelet(parts.region, cluster, around, lambda: self._route(parts.region))
-        nodes = Nodes(cluster, base.clock)
+        address = (LOOPBACK, base.ports.take())
+        nodes = Nodes(cluster, base.clock, address[1])
         self._kubelets[parts.region] = kubelet
+        self._run(kubelet_api.serve(kubelet, address, base.clock))
         self._run(kubelet.run())
         self._run(nodes.run())
+        queue = self._plan.interruption_queue
+        self._run(TerminationHandler(parts.region, queue, self._clients, cluster, base.clock).run())
         return kubelet, nodes
 
     def _route(self, region: str) -> None:

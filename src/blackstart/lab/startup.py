@@ -90,12 +90,19 @@ class Starter:
         return str(found["metadata"]["uid"])
 
     async def workloads(self, parts: RegionParts) -> None:
-        """The service's deployments in one region; when nodes are there, so that pods spread over all of them."""
+        """The service's workloads in one region; when nodes are there, so that pods spread over all of them.
+
+        Only at home are there any users to follow: the standby is grown by the fail-over automation.
+        """
         cluster = Cluster(self.session, url(parts.kube_listener))
         await cluster.create(f"{manifests.CORE}/namespaces", manifests.namespace())
         for workload, replicas in ((SERVICE, parts.size.replicas), (manifests.WORKER, 1)):
             path = f"{manifests.APPS}/namespaces/{NAMESPACE}/deployments"
             await cluster.create(path, manifests.deployment(workload, replicas))
+        await cluster.create(f"{manifests.POLICY}/poddisruptionbudgets", manifests.budget(SERVICE))
+        if parts is self.laid.home and parts.size.replicas:
+            scaler = manifests.autoscaler(SERVICE, parts.size.replicas)
+            await cluster.create(f"{manifests.AUTOSCALING}/horizontalpodautoscalers", scaler)
 
     async def automation(self, plan: SeedPlan) -> None:
         """The platform's own fail-over automation, watching. It makes the standby region as large as home is."""

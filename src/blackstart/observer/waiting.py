@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from blackstart.settings import Service
 POLL_SECONDS = 0.25
 SILENT_SECONDS = 3.0  # beyond the time-out of requests, an observer that writes nothing has ended
 DRILL_FILE = "drill.json"
+Shows = Callable[[Samples, float, float], object]
+"""Whether (something true) the effect of a fault shows in samples, from the fault until another moment."""
 
 
 class Watched:
@@ -64,19 +66,24 @@ class Watched:
             raise NotMeasured("what the fault did", "no change has been applied in this drill")
         return fault
 
-    def recovered(self, limit_seconds: float, settle_seconds: float) -> float | None:
+    def recovered(self, limit_seconds: float, settle_seconds: float, shows: Shows) -> float | None:
         """Seconds from the fault to sustained recovery, waiting for it at most ``limit_seconds`` from the fault; None
-        when users were not served again by then. Judged only ``settle_seconds`` (at least the recovery window) after
-        the last change was applied, when its effect has had time to show."""
+        when users were not served again by then.
+
+        Judged a recovery window after the last change was applied at the earliest, and only once ``shows`` sees the
+        fault's effect, for which there are ``settle_seconds`` from that change.
+        """
         fault, applied = self.fault_at(), self._last_applied()
+        begun, settled = max(applied, fault), False
         for samples in self._polled():
             header, known = samples.header, samples.complete_until
             window = header.recovery_window_seconds
-            if known >= max(applied, fault) + max(window, settle_seconds):
+            settled = settled or known >= begun + settle_seconds or bool(shows(samples, fault, known))
+            if known >= begun + window and settled:
                 found = analysis.recovery(samples, fault, header.recovery_share, window)
                 if found.seconds is not None:
-                    return found.seconds
-            if known >= fault + limit_seconds + window or header.ended is not None:
+                    return found.seconds if found.seconds <= limit_seconds else None
+            if header.ended is not None or (settled and known >= fault + limit_seconds + window):
                 return None
         return None
 
@@ -104,6 +111,13 @@ class Watched:
             raise NotMeasured("data loss", "the service has not acknowledged a single write")
         fault = self.fault_at()
         return ledger.check(writes, [read for read in ledger.read_found(self._folder) if read.began >= fault])
+
+    def applied(self) -> list[dict[str, Any]]:
+        """The changes that have been applied by now, as they were planned."""
+        lines = list(jsonl.read(self._folder / events.CHANGES_FILE))
+        made = {line.get("change") for line in lines if line.get("state") == "applied"}
+        plans = [line for line in lines if line.get("state") == "planned" and line.get("change") in made]
+        return [dict(line["record"]) for line in plans if isinstance(line.get("record"), dict)]
 
     def objective(self, name: str) -> float | None:
         """The drill's objective ``name``, None when it has none; JournalUnreadable without a readable drill.json."""

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from blackstart.changes.kind import AT_ONCE
 from blackstart.changes.rates import CALL_SECONDS, buckets
 from blackstart.journals import numbers
 from blackstart.reports.plan_view import FaultView, PlanView
@@ -117,7 +116,7 @@ def _facts(fault: FaultView) -> list[tuple[str, str]]:
 
 def _time(fault: FaultView) -> str:
     found = fault.estimate
-    assumed = f"at {CALL_SECONDS * 1000:.0f} ms a call, {AT_ONCE} at once"
+    assumed = f"at {CALL_SECONDS * 1000:.0f} ms a call, {found.at_once} at once"
     if found.limited is None:
         unknown = sorted({each.call.partition(":")[0] for each in fault.calls if not buckets(each.call)})
         rest = f" (none is published for {', '.join(unknown)})" if unknown else ""

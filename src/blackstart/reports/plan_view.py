@@ -24,7 +24,6 @@ from typing import Any
 
 from blackstart.access import Call
 from blackstart.changes.costs import Cost, cost
-from blackstart.changes.kind import AT_ONCE
 from blackstart.changes.model import Change
 from blackstart.changes.proposal import Plan, Proposal
 from blackstart.changes.rates import Calls, Estimate, buckets, counted, estimated
@@ -80,7 +79,7 @@ def _fault(proposal: Proposal, kinds: Kinds, prices: Prices) -> FaultView:
     return FaultView(
         proposal,
         counted(changes, kinds),
-        estimated(changes, kinds, AT_ONCE),
+        estimated(changes, kinds),
         cost(changes, proposal.duration_seconds, prices),
         tuple(sorted(permissions)),
         frozenset(change.id for change in changes if not kinds.lookup(change.kind).restores),

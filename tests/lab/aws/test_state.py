@@ -35,6 +35,38 @@ def test_something_comes_in_only_by_an_allow_that_no_earlier_deny_covers(entries
     assert state.lets_through(entries, egress=False) is passes
 
 
+SIXTH = {"RuleNumber": 1, "RuleAction": "allow", "Ipv6CidrBlock": "::/0", "Protocol": "-1"}
+SIXTH_IN, SIXTH_OUT = SIXTH | {"Egress": False}, SIXTH | {"Egress": True}
+
+
+@pytest.mark.parametrize(
+    ("entries", "passes"),
+    [
+        ([], False),
+        ([SIXTH_IN], True),
+        ([SIXTH_OUT], False),
+        ([ALLOW_IN], False),
+        ([SIXTH_IN | {"RuleAction": "deny", "RuleNumber": 0}, SIXTH_IN], False),
+        ([rule(0, "deny"), SIXTH_IN], True),
+    ],
+)
+def test_the_families_are_told_apart(entries, passes):
+    assert state.lets_through(entries, egress=False, family=state.IPV6) is passes
+
+
+@pytest.mark.parametrize(
+    ("entries", "cut"),
+    [
+        ([SIXTH_IN, SIXTH_OUT], False),
+        ([SIXTH_IN, ALLOW_OUT], True),
+        ([ALLOW_IN, ALLOW_OUT, SIXTH_IN], False),
+        ([SIXTH_IN], True),
+    ],
+)
+def test_one_family_that_passes_both_ways_keeps_a_zone_connected(entries, cut):
+    assert state.cut_zones([subnet("a1", "a")], [acl(entries, "a1")]) == ({"a"} if cut else frozenset())
+
+
 def subnet(name, zone):
     return {"SubnetId": name, "AvailabilityZone": zone}
 
@@ -132,3 +164,21 @@ def test_a_stopped_instance_says_so(api, own, own_plan):
     states = {found.id: found.state for found in state.read_instances(api.inner, own_plan)}
     assert states[stopped.id] == "stopped"
     assert sorted(states.values()).count("running") == 6
+
+
+def test_a_zonal_shift_and_a_load_balancer_without_a_zone_close_it(api, own, own_plan):
+    elbv2, arc = api.clients("elbv2", HOME), api.clients("arc-zonal-shift", HOME)
+    (balancer,) = elbv2.describe_load_balancers(Names=[own_plan.regional(HOME)])["LoadBalancers"]
+    arn = balancer["LoadBalancerArn"]
+    assert state.read_closed_zones(api.inner, own_plan, HOME) == frozenset()
+    ec2 = api.clients("ec2", HOME)
+    ids = {zone["ZoneName"]: zone["ZoneId"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]}
+    asked = {"awayFrom": ids["us-east-1b"], "expiresIn": "1h", "comment": "a test"}
+    shift = arc.start_zonal_shift(resourceIdentifier=arn, **asked)["zonalShiftId"]
+    assert state.read_closed_zones(api.inner, own_plan, HOME) == {"us-east-1b"}
+    arc.cancel_zonal_shift(zonalShiftId=shift)
+    assert state.read_closed_zones(api.inner, own_plan, HOME) == frozenset()
+    elbv2.set_subnets(LoadBalancerArn=arn, Subnets=[own.subnets["us-east-1a"], own.subnets["us-east-1b"]])
+    assert state.read_closed_zones(api.inner, own_plan, HOME) == {"us-east-1c"}
+    elbv2.set_subnets(LoadBalancerArn=arn, Subnets=[own.subnets[f"us-east-1{zone}"] for zone in "abc"])
+    assert api.ask("/changes")["services"][-1][1:] == ["elasticloadbalancing", HOME, "SetSubnets"]

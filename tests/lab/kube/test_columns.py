@@ -3,10 +3,10 @@
 import pytest
 
 from blackstart.lab.kube.columns import definitions, row, since
-from blackstart.lab.kube.resources import builtin
+from blackstart.lab.kube.resources import METRICS, builtin
 
 NOW = "2026-01-01T01:00:00Z"
-RESOURCES = {resource.plural: resource for resource in builtin()}
+RESOURCES = {resource.plural: resource for resource in builtin() if resource.group != METRICS}
 
 
 def cells(plural, **obj):

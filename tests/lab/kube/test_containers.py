@@ -7,6 +7,10 @@ from blackstart.lab.kube.status import ApiError
 from blackstart.lab.kube.store import Key
 
 
+def drill(**metadata):
+    return {"apiVersion": "game.example/v1", "kind": "Drill", "metadata": {"name": "one"} | metadata}
+
+
 def definition(*versions, scope="Namespaced"):
     listed = [{"name": name, "served": True, "storage": name == versions[0]} for name in versions]
     names = {"plural": "drills", "kind": "Drill"}
@@ -56,7 +60,7 @@ def test_a_definition_serves_its_resource_until_it_goes(bench):
         "NamesAccepted": "True",
     }
     parse(bench.cluster.registry, path)
-    bench.create("drills", {"metadata": {"name": "one"}})
+    bench.create("drills", drill())
     bench.delete("customresourcedefinitions", "drills.game.example")
     bench.settle()
     with pytest.raises(ApiError):
@@ -67,7 +71,7 @@ def test_a_definition_serves_its_resource_until_it_goes(bench):
 def test_a_definition_waits_for_objects_that_are_held(bench):
     bench.create("customresourcedefinitions", definition("v1"))
     bench.settle()
-    bench.create("drills", {"metadata": {"name": "one", "finalizers": ["x/held"]}})
+    bench.create("drills", drill(finalizers=["x/held"]))
     bench.delete("customresourcedefinitions", "drills.game.example")
     bench.settle()
     assert bench.get("drills", "one")["metadata"]["deletionTimestamp"]
@@ -80,7 +84,7 @@ def test_all_versions_of_a_custom_resource_are_one_object(api):
     crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     api.post(crds, definition("v1", "v2"))
     api.until("/apis/game.example/v2", lambda found: found.get("kind") == "APIResourceList")
-    api.post("/apis/game.example/v1/namespaces/shop/drills", {"metadata": {"name": "one"}, "spec": {"a": 1}})
+    api.post("/apis/game.example/v1/namespaces/shop/drills", drill() | {"spec": {"a": 1}})
     newer = api.get("/apis/game.example/v2/namespaces/shop/drills/one")
     assert (newer["apiVersion"], newer["spec"]) == ("game.example/v2", {"a": 1})
     code, changed = api.call("PUT", "/apis/game.example/v2/namespaces/shop/drills/one", newer | {"spec": {"a": 2}})

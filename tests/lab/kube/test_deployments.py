@@ -98,6 +98,27 @@ def test_going_back_uses_the_old_replica_set_again(running):
     assert annotations["deployment.kubernetes.io/revision"] == "3"
 
 
+def test_going_back_from_an_image_that_cannot_be_pulled_keeps_the_pods_that_served_all_along(running):
+    before = {pod["metadata"]["uid"] for pod in running.all("pods")}
+    set_image(running, "orders:missing")
+    for _ in range(3):
+        # the kubelets of this bench end what is deleted, and never get the new pods to run
+        running.settle()
+        for pod in running.all("pods"):
+            if "deletionTimestamp" in pod["metadata"]:
+                running.delete("pods", pod["metadata"]["name"], grace=0)
+    serving = {pod["metadata"]["uid"] for pod in running.all("pods") if pod["status"]["phase"] == "Running"}
+    assert len(serving) == 3
+    assert images(running)["orders:missing"] == 2
+    set_image(running, "orders:1")
+    running.roll()
+    after = {pod["metadata"]["uid"]: pod["metadata"]["labels"]["pod-template-hash"] for pod in running.all("pods")}
+    assert serving < set(after)
+    assert len(before | set(after)) == 5, "only the one that went for the new image is another one"
+    assert len(set(after.values())) == 1
+    assert conditions(running.get("deployments", "orders"))["Progressing"] == ("True", "NewReplicaSetAvailable")
+
+
 def test_old_replica_sets_are_kept_up_to_the_limit(running):
     running.edit("deployments", "orders", lambda obj: obj["spec"].update(revisionHistoryLimit=1))
     for number in range(2, 6):

@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from blackstart.clock import SystemClock
 from blackstart.errors import LabError
 from blackstart.lab.aws import wsgi
 from blackstart.lab.aws.signature import ACCOUNT
@@ -111,7 +112,7 @@ def load(regions: tuple[str, ...]) -> wsgi.Application:
         from moto.core.base_backend import BackendDict
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        from blackstart.lab.aws import moto_scaling, moto_verbs
+        from blackstart.lab.aws import moto_arc, moto_scaling, moto_verbs
 
         BackendDict.reset()
         moto_scaling.install()
@@ -120,6 +121,10 @@ def load(regions: tuple[str, ...]) -> wsgi.Application:
         def create(service: Any) -> Any:
             if service is None:
                 raise LabError("answer for this service", "the lab has no such service")
+            if service == "ssm":
+                from blackstart.lab.aws import moto_ssm  # takes a while to load, and nobody waits for it
+
+                moto_ssm.install()
             app = create_backend_app(service)
             app.register_error_handler(Exception, _failed)
             return app
@@ -128,7 +133,7 @@ def load(regions: tuple[str, ...]) -> wsgi.Application:
         for warm in _WARM_CALLS:
             backends.get_backend(warm.service)
             _warm(application, warm, regions[0])
-    return application
+    return moto_arc.ZonalShifts(application, SystemClock().now)
 
 
 def _failed(error: Exception) -> Any:

@@ -15,11 +15,11 @@ from moto.ec2.responses import EC2Response
 from moto.elasticache import urls as elasticache_urls
 from moto.elasticache.exceptions import ElastiCacheException, ReplicationGroupNotFound
 from moto.elasticache.models import ReplicationGroup, elasticache_backends
-from moto.elasticache.responses import ElastiCacheResponse
 from moto.route53 import urls as route53_urls
 from moto.route53.exceptions import Route53ClientError
 from moto.route53.responses import Route53
 
+from blackstart.lab.aws.moto_failover import Failovers
 from blackstart.lab.aws.signature import ACCOUNT
 
 # AWS puts a prefix that depends on the home region before the suffix that was asked for.
@@ -79,7 +79,7 @@ class HealthChecks(Route53):
         return result
 
 
-class GlobalDatastores(ElastiCacheResponse):
+class GlobalDatastores(Failovers):
     """ElastiCache with global datastores: replication groups of several regions, one of them the primary."""
 
     def create_replication_group(self) -> ActionResult:

@@ -78,6 +78,11 @@ class SeedPlan:
         """The ElastiCache global datastore; AWS puts the prefix before the suffix that was asked for."""
         return f"ldgnf-{self.name}"
 
+    @property
+    def interruption_queue(self) -> str:
+        """The queue, in each region, that tells its node termination handler of Spot interruptions."""
+        return f"{self.name}-interruptions"
+
     def regional(self, region_name: str) -> str:
         """The name of the EKS cluster, database cluster and replication group of a region."""
         return f"{self.name}-{region_name}"

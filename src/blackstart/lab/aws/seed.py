@@ -68,7 +68,7 @@ class _Patience:
 def _seed(clients: Clients, plan: SeedPlan, patience: _Patience) -> Seeded:
     home = plan.home.name
     with ThreadPoolExecutor(max_workers=7, thread_name_prefix="seed") as pool:
-        made = [pool.submit(clients, service, home) for service in ("ec2", "autoscaling", "eks")]
+        made = [pool.submit(clients, service, home) for service in ("ec2", "autoscaling", "eks", "elbv2")]
         patience.until("ministack", clients.impatient("sqs", home).list_queues)
         databases = pool.submit(seed_data.seed_databases, clients, plan)
         buckets = pool.submit(seed_data.seed_buckets, clients, plan)

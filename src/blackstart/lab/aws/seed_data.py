@@ -91,12 +91,15 @@ def seed_buckets(clients: Clients, plan: SeedPlan) -> dict[str, str]:
 
 
 def seed_queues(clients: Clients, plan: SeedPlan) -> dict[str, str]:
-    """The order queue in each region; URLs by region."""
-    return {
-        region.name: clients("sqs", region.name).create_queue(
-            QueueName=plan.service,
-            Attributes={"VisibilityTimeout": _RETRY_SECONDS},
-            tags={OPT_IN_TAG: OPT_IN_VALUE},
-        )["QueueUrl"]
-        for region in plan.regions
-    }
+    """In each region the order queue, and the one that tells of Spot interruptions; URLs of the former by region."""
+    found = {}
+    for region in plan.regions:
+        sqs = clients("sqs", region.name)
+        orders, _ = (
+            sqs.create_queue(
+                QueueName=name, Attributes={"VisibilityTimeout": _RETRY_SECONDS}, tags={OPT_IN_TAG: OPT_IN_VALUE}
+            )["QueueUrl"]
+            for name in (plan.service, plan.interruption_queue)
+        )
+        found[region.name] = orders
+    return found

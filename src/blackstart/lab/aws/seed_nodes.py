@@ -52,6 +52,7 @@ def seed_region(clients: Clients, plan: SeedPlan, region: RegionPlan) -> SeededR
             TagSpecifications=specification("subnet", f"{plan.name}-{zone}"),
         )
         subnets[zone] = made["Subnet"]["SubnetId"]
+    _seed_balancer(clients, plan, region, subnets)
     cluster = plan.regional(region.name)
     clients("eks", region.name).create_cluster(
         name=cluster,
@@ -61,6 +62,16 @@ def seed_region(clients: Clients, plan: SeedPlan, region: RegionPlan) -> SeededR
     )
     groups = tuple(_seed_node_group(clients, plan, region, group, subnets) for group in region.node_groups)
     return SeededRegion(vpc, subnets, groups)
+
+
+def _seed_balancer(clients: Clients, plan: SeedPlan, region: RegionPlan, subnets: dict[str, str]) -> None:
+    """The load balancer that the region's gateway stands for, over all zones and opted in to zonal shifts."""
+    elbv2 = clients("elbv2", region.name)
+    made = elbv2.create_load_balancer(Name=plan.regional(region.name), Subnets=list(subnets.values()), Tags=tags())
+    elbv2.modify_load_balancer_attributes(
+        LoadBalancerArn=made["LoadBalancers"][0]["LoadBalancerArn"],
+        Attributes=[{"Key": "zonal_shift.config.enabled", "Value": "true"}],
+    )
 
 
 def _seed_node_group(

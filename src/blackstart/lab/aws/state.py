@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,12 @@ from blackstart.lab.aws.plan import CLUSTER_TAG, NODE_GROUP_TAG, RegionPlan, See
 
 _GROUP_TAG = "aws:autoscaling:groupName"
 _ALL_PROTOCOLS = "-1"
+SERVICES = "Custom:Service"
+"""The type of inventory that tells which services of an instance run."""
+IPV4, IPV6 = FAMILIES = ("CidrBlock", "Ipv6CidrBlock")
+"""Under which name a rule of a network ACL holds addresses of each family."""
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True)
@@ -53,15 +60,25 @@ def read(clients: Clients, plan: SeedPlan) -> AwsState:
 
 def read_cut_zones(clients: Clients, plan: SeedPlan) -> frozenset[str]:
     """Zones of which every subnet in the plan's VPC is behind a network ACL that lets nothing in or nothing out."""
-    found: set[str] = set()
-    for region in plan.regions:
-        ec2 = clients("ec2", region.name)
-        vpcs = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [plan.name]}])["Vpcs"]
-        inside = [{"Name": "vpc-id", "Values": [vpc["VpcId"] for vpc in vpcs]}]
-        if vpcs:
-            subnets = ec2.describe_subnets(Filters=inside)["Subnets"]
-            found |= cut_zones(subnets, ec2.describe_network_acls(Filters=inside)["NetworkAcls"])
-    return frozenset(found)
+    found = (read_cut_zones_in(clients, region.name, read_vpcs(clients, plan, region.name)) for region in plan.regions)
+    return frozenset().union(*found)
+
+
+def read_vpcs(clients: Clients, plan: SeedPlan, region: str) -> tuple[str, ...]:
+    """The ids of the plan's VPC in one region: one, or none before there is an account."""
+    filters = [{"Name": "tag:Name", "Values": [plan.name]}]
+    return tuple(vpc["VpcId"] for vpc in clients("ec2", region).describe_vpcs(Filters=filters)["Vpcs"])
+
+
+def read_cut_zones_in(clients: Clients, region: str, vpcs: Sequence[str]) -> frozenset[str]:
+    """The same, of the VPCs ``vpcs`` of one region. Both calls at once: they may have to queue behind others."""
+    if not vpcs:
+        return frozenset()
+    ec2, inside = clients("ec2", region), [{"Name": "vpc-id", "Values": list(vpcs)}]
+    with ThreadPoolExecutor(2, thread_name_prefix="cuts") as pool:
+        subnets = pool.submit(ec2.describe_subnets, Filters=inside)
+        acls = pool.submit(ec2.describe_network_acls, Filters=inside)
+        return cut_zones(subnets.result()["Subnets"], acls.result()["NetworkAcls"])
 
 
 def cut_zones(subnets: Iterable[Mapping[str, Any]], acls: Iterable[Mapping[str, Any]]) -> frozenset[str]:
@@ -69,7 +86,7 @@ def cut_zones(subnets: Iterable[Mapping[str, Any]], acls: Iterable[Mapping[str, 
     shut = {
         association["SubnetId"]
         for acl in acls
-        if not (lets_through(acl["Entries"], egress=False) and lets_through(acl["Entries"], egress=True))
+        if not any(_both_ways(acl["Entries"], family) for family in FAMILIES)
         for association in acl["Associations"]
     }
     by_zone: dict[str, list[bool]] = {}
@@ -78,21 +95,46 @@ def cut_zones(subnets: Iterable[Mapping[str, Any]], acls: Iterable[Mapping[str, 
     return frozenset(zone for zone, closed in by_zone.items() if all(closed))
 
 
-def lets_through(entries: Iterable[Mapping[str, Any]], *, egress: bool) -> bool:
-    """Whether any IPv4 packet passes: an ALLOW that no earlier DENY of all protocols covers."""
-    denied: list[ipaddress.IPv4Network] = []
-    for entry in sorted((e for e in entries if e["Egress"] == egress and "CidrBlock" in e), key=_rule_number):
-        network = ipaddress.IPv4Network(entry["CidrBlock"], strict=False)
+def _both_ways(entries: Sequence[Mapping[str, Any]], family: str) -> bool:
+    return all(lets_through(entries, egress=egress, family=family) for egress in (False, True))
+
+
+def lets_through(entries: Iterable[Mapping[str, Any]], *, egress: bool, family: str = IPV4) -> bool:
+    """Whether any packet of ``family`` passes: an ALLOW that no earlier DENY of all protocols covers."""
+    denied: list[_Network] = []
+    for entry in sorted((e for e in entries if e["Egress"] == egress and e.get(family)), key=_rule_number):
+        network = ipaddress.ip_network(entry[family], strict=False)
         if entry["RuleAction"] == "deny":
             if entry["Protocol"] == _ALL_PROTOCOLS:
                 denied.append(network)
-        elif not any(network.subnet_of(wider) for wider in denied):
+        elif not any(_covers(wider, network) for wider in denied):
             return True
     return False
 
 
+def _covers(wider: _Network, network: _Network) -> bool:
+    begins = int(wider.network_address) <= int(network.network_address)
+    return begins and int(network.broadcast_address) <= int(wider.broadcast_address)
+
+
 def _rule_number(entry: Mapping[str, Any]) -> int:
     return int(entry["RuleNumber"])
+
+
+def read_closed_zones(clients: Clients, plan: SeedPlan, region_name: str) -> frozenset[str]:
+    """Zones of a region that its load balancer sends nothing to: it has no subnet there, or is shifted away."""
+    elbv2, arc = clients("elbv2", region_name), clients("arc-zonal-shift", region_name)
+    (balancer,) = elbv2.describe_load_balancers(Names=[plan.regional(region_name)])["LoadBalancers"]
+    enabled = {zone["ZoneName"] for zone in balancer["AvailabilityZones"]}
+    try:
+        weights = arc.get_managed_resource(resourceIdentifier=balancer["LoadBalancerArn"])["appliedWeights"]
+    except arc.exceptions.ResourceNotFoundException:
+        weights = {}  # somebody has opted it out
+    zones = clients("ec2", region_name).describe_availability_zones()["AvailabilityZones"]
+    names = {zone["ZoneId"]: zone["ZoneName"] for zone in zones}
+    shifted = {names[zone] for zone, weight in weights.items() if weight == 0}
+    (region,) = (region for region in plan.regions if region.name == region_name)
+    return frozenset(zone for zone in region.zones if zone not in enabled or zone in shifted)
 
 
 def read_instances(clients: Clients, plan: SeedPlan) -> tuple[Instance, ...]:
@@ -122,6 +164,13 @@ def _instance(region: RegionPlan, described: Mapping[str, Any]) -> Instance:
         node_group=tags.get(NODE_GROUP_TAG, ""),
         private_ip=described.get("PrivateIpAddress", ""),
     )
+
+
+def read_silent_instances(clients: Clients, region: str) -> frozenset[str]:
+    """Ids of the running instances of a region whose kubelet does not run."""
+    entities = clients("ssm", region).get_inventory()["Entities"]
+    services = ((each["Id"], one) for each in entities for one in each["Data"][SERVICES]["Content"])
+    return frozenset(name for name, one in services if (one["Name"], one["State"]) == ("kubelet", "inactive"))
 
 
 def read_writer_region(clients: Clients, plan: SeedPlan) -> str:

@@ -58,7 +58,9 @@ def _definition(name: str) -> Object:
     }
 
 
-_INTEGERS = frozenset({"Desired", "Current", "Up-to-date", "Available", "Allowed Disruptions", "Data", "Count"})
+_INTEGERS = frozenset(
+    ("Desired", "Current", "Up-to-date", "Available", "Allowed Disruptions", "MaxPods", "Replicas", "Data", "Count")
+)
 
 
 def _name(obj: Object) -> str:
@@ -179,6 +181,28 @@ def _budget(obj: Object, now: str) -> Cells:
     return [_name(obj), *limits, status.get("disruptionsAllowed", 0), age(obj, now)]
 
 
+def _scaler(obj: Object, now: str) -> Cells:
+    spec, status = obj["spec"], obj.get("status") or {}
+    reference = spec.get("scaleTargetRef") or {}
+    targets = []
+    for place, metric in enumerate(spec.get("metrics") or ()):
+        measured = [*(status.get("currentMetrics") or ()), *[{}] * (place + 1)][place]
+        name = (metric.get("resource") or {}).get("name", metric.get("type"))
+        wanted = ((metric.get("resource") or {}).get("target") or {}).get("averageUtilization", _UNKNOWN)
+        seen = ((measured.get("resource") or {}).get("current") or {}).get("averageUtilization")
+        targets.append(f"{name}: {_UNKNOWN if seen is None else f'{seen}%'}/{wanted}%")
+    limits = [str(spec.get("minReplicas", 1)), spec.get("maxReplicas", 0), status.get("currentReplicas", 0)]
+    about = f"{reference.get('kind', '')}/{reference.get('name', '')}"
+    return [_name(obj), about, ", ".join(targets) or _NONE, *limits, age(obj, now)]
+
+
+def _stateful(obj: Object, now: str) -> Cells:
+    ready = f"{(obj.get('status') or {}).get('readyReplicas', 0)}/{obj['spec'].get('replicas', 1)}"
+    containers = obj["spec"]["template"]["spec"]["containers"]
+    wide = [",".join(container.get(field, "") for container in containers) for field in ("name", "image")]
+    return [_name(obj), ready, age(obj, now), *wide]
+
+
 def _lease(obj: Object, now: str) -> Cells:
     return [_name(obj), (obj.get("spec") or {}).get("holderIdentity", ""), age(obj, now)]
 
@@ -222,6 +246,8 @@ _KINDS: Mapping[str, tuple[str, Callable[[Object, str], Cells]]] = {
     "services.": ("Name,Type,Cluster-IP,External-IP,Port(s),Age,+Selector", _service),
     "events.": ("Last Seen,Type,Reason,Object,+Subobject,+Source,Message,+First Seen,+Count,+Name", _event),
     "poddisruptionbudgets.policy": ("Name,Min Available,Max Unavailable,Allowed Disruptions,Age", _budget),
+    "horizontalpodautoscalers.autoscaling": ("Name,Reference,Targets,MinPods,MaxPods,Replicas,Age", _scaler),
+    "statefulsets.apps": ("Name,Ready,Age,+Containers,+Images", _stateful),
     "leases.coordination.k8s.io": ("Name,Holder,Age", _lease),
     "configmaps.": ("Name,Data,Age", _config_map),
     "secrets.": ("Name,Type,Data,Age", _secret),

@@ -153,6 +153,10 @@ def _budget(obj: Object) -> None:
     _defaults(obj, {"spec": {}})
 
 
+def _scaler(obj: Object) -> None:
+    _defaults(obj["spec"], {"minReplicas": 1})
+
+
 _FILLERS: Mapping[str, Callable[[Object], None]] = {
     "pods.": _pod,
     "deployments.apps": _deployment,
@@ -163,4 +167,5 @@ _FILLERS: Mapping[str, Callable[[Object], None]] = {
     "services.": _service,
     "secrets.": _secret,
     "poddisruptionbudgets.policy": _budget,
+    "horizontalpodautoscalers.autoscaling": _scaler,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blackstart.lab.kube.objects import Object
-from blackstart.lab.kube.resources import ALL_VERBS, Registry, Resource
+from blackstart.lab.kube.resources import Registry, Resource
 
 VERSION = {
     "major": "1",
@@ -17,10 +17,12 @@ VERSION = {
     "platform": "linux/amd64",
 }
 _SCALE = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
-_FOREIGN = {
+_FOREIGN: dict[str, Object] = {
     "scale": _SCALE,
     "eviction": {"group": "policy", "version": "v1", "kind": "Eviction"},
     "binding": {"kind": "Binding"},
+    "log": {"verbs": ["get"]},
+    "exec": {"kind": "PodExecOptions", "verbs": ["create", "get"]},
     "token": {"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest"},
 }
 _CREATED = frozenset({"eviction", "binding", "token"})
@@ -75,7 +77,7 @@ def _entries(resource: Resource) -> list[Object]:
         "singularName": resource.singular,
         "namespaced": resource.namespaced,
         "kind": resource.kind,
-        "verbs": list(ALL_VERBS),
+        "verbs": list(resource.verbs),
     }
     if resource.short_names:
         entry["shortNames"] = list(resource.short_names)

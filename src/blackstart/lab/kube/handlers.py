@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from blackstart.lab.kube import discovery, event_views, openapi, rbac, rendering, reviews, validation, writing
+from blackstart.lab.kube import exec as execution
 from blackstart.lab.kube.cluster import Cluster
 from blackstart.lab.kube.eviction import evict
 from blackstart.lab.kube.listing import page
@@ -19,12 +20,14 @@ from blackstart.lab.kube.status import (
     bad_request,
     method_not_allowed,
     success,
+    unsupported_media_type,
 )
 from blackstart.lab.kube.store import Record, encode
 from blackstart.lab.kube.watching import Watch
 
 _log = logging.getLogger("blackstart.lab.kube")
 _HEALTH = frozenset({"/healthz", "/readyz", "/livez"})
+_READ = ("json", "yaml", "protobuf")
 _GONE = {"status": "Success", "kind": "Status", "apiVersion": "v1", "metadata": {}}
 
 
@@ -54,11 +57,15 @@ class Handlers:
         if described is not None:
             return _json(described)
         if request.method == "POST" and (kind := reviews.kind(request.path)):
-            return _json(reviews.answer(request.path, kind), 201)
+            return _json(reviews.answer(request.path, kind, await _body(request)), 201)
         route = parse(self._cluster.registry, request.path)
         rbac.check(self._cluster.store, request.headers.get("Authorization", ""), request.method, route, request.query)
+        if route.subresource == "exec":
+            return await execution.answer(self._cluster, request, route)
         if request.method == "GET":
             return await self._get(request, route)
+        if "update" not in route.resource.verbs:
+            raise method_not_allowed()
         if route.resource.namespaced and not route.namespace:
             raise method_not_allowed()
         match request.method:
@@ -102,7 +109,7 @@ class Handlers:
 
     async def _get(self, request: web.BaseRequest, route: Route) -> web.StreamResponse:
         if route.subresource == "scale":
-            return _json(writing.scale_of(self._cluster, route))
+            return _json(writing.scale_of(route, self._cluster.get(route.resource, route.key).object))
         if route.subresource == "log":
             raise ApiError(501, "NotImplemented", "this API server has no logs of pods: the lab keeps them in files")
         if flag(request.query, "watch") and not route.subresource:
@@ -112,7 +119,7 @@ class Handlers:
             record = self._cluster.get(route.resource, route.key)
             if rendering.wants_table(accept):
                 return self._table(request, route, [record], {"resourceVersion": str(record.version)})
-            return _raw(rendering.one(route.resource, record))
+            return _raw(rendering.asked_for(route.resource, record, accept))
         found = page(self._cluster, route, request.query)
         metadata: Object = {"resourceVersion": str(found.version)}
         if found.token:
@@ -121,6 +128,8 @@ class Handlers:
             metadata["remainingItemCount"] = found.remaining
         if rendering.wants_table(accept):
             return self._table(request, route, found.records, metadata)
+        if rendering.wants_metadata(accept):
+            return _json(rendering.partial_list(found.records, metadata))
         return _raw(rendering.many(route.resource, found.records, metadata))
 
     def _table(
@@ -137,10 +146,9 @@ class Handlers:
         try:
             async for lines in watch.lines():
                 await response.write(lines)
+            await response.write_eof()
         except ConnectionError:
-            # the client went away, which is how most watches end
-            return response
-        await response.write_eof()
+            pass  # the client went away, which is how most watches end
         return response
 
     async def _post(self, request: web.BaseRequest, route: Route) -> web.StreamResponse:
@@ -152,6 +160,7 @@ class Handlers:
                 return _raw(rendering.one(route.resource, record), 201)
             case "eviction":
                 given = body.get("deleteOptions") if isinstance(body, dict) else None
+                dry = dry or dry_run({}, given)
                 return _json(evict(self._cluster, route.key, delete_options(request.query, given), dry), 201)
             case "binding":
                 target = body.get("target") if isinstance(body, dict) else None
@@ -178,8 +187,7 @@ class Handlers:
         if not route.name or route.resource.group == event_views.GROUP:
             raise method_not_allowed()
         if route.subresource == "scale":
-            writing.scale(self._cluster, route, body, dry)
-            return _json(writing.scale_of(self._cluster, route))
+            return _json(writing.scale_of(route, writing.scale(self._cluster, route, body, dry).object))
         if route.subresource == "finalize":
             spec = body.get("spec") if isinstance(body, dict) else None
             record = self._cluster.finalize(route.key, list((spec or {}).get("finalizers") or ()))
@@ -197,9 +205,11 @@ class Handlers:
         ):
             raise method_not_allowed()
         body = await _body(request)
+        if request.content_type == writing.APPLY_PATCH and not request.query.get("fieldManager"):
+            raise bad_request("fieldManager is required for apply patch")
         record, created = writing.patch(self._cluster, route, request.content_type, body, dry_run(request.query))
         if route.subresource == "scale":
-            return _json(writing.scale_of(self._cluster, route))
+            return _json(writing.scale_of(route, record.object))
         return _raw(rendering.one(route.resource, record), 201 if created else 200)
 
     async def _delete(self, request: web.BaseRequest, route: Route) -> web.StreamResponse:
@@ -228,6 +238,9 @@ async def _body(request: web.BaseRequest) -> Any:
     if not data:
         return None
     kind = request.content_type
+    if "Content-Type" in request.headers and not any(known in kind for known in _READ):
+        message = f"the body of the request was in an unknown format ({kind}) - accepted media types include: "
+        raise unsupported_media_type(f"{message}application/json, application/yaml")
     if "protobuf" in kind:
         from blackstart.lab.kube import protobuf  # rare, and its table takes time to read
 

@@ -12,7 +12,7 @@ from blackstart.lab.kube.cluster import Cluster
 from blackstart.lab.kube.objects import Object, labels_of
 from blackstart.lab.kube.request import Query, Route, number
 from blackstart.lab.kube.resources import Resource
-from blackstart.lab.kube.status import bad_request
+from blackstart.lab.kube.status import bad_request, invalid, too_large
 from blackstart.lab.kube.store import Key, Record
 
 Filter = Callable[[Object], bool]
@@ -48,11 +48,9 @@ def page(cluster: Cluster, route: Route, query: Query) -> Page:
     """The objects that ``query`` asks for, sorted by namespace and name; ApiError 400, 410."""
     wanted = chosen(route, query)
     limit = number(query, "limit")
-    version, after = cluster.store.version, None
+    version, after = _version(cluster.store.version, query), None
     if token := query.get("continue"):
         version, after = _read_token(token)
-    elif query.get("resourceVersionMatch") == "Exact":
-        version = number(query, "resourceVersion") or version
     held = _at(cluster, route.resource, version)
     keys = sorted(key for key in held if not route.namespace or key.namespace == route.namespace)
     if after:
@@ -63,6 +61,17 @@ def page(cluster: Cluster, route: Route, query: Query) -> Page:
     kept = found[:limit]
     remaining = len(found) - limit if wanted is None else None
     return Page([record for _, record in kept], version, _token(version, kept[-1][0]), remaining)
+
+
+def _version(current: int, query: Query) -> int:
+    """The version to list at; ApiError 400, 422, or 504 for one that is yet to come."""
+    wanted, match = number(query, "resourceVersion"), query.get("resourceVersionMatch")
+    if match and (match not in ("Exact", "NotOlderThan") or wanted is None or (match == "Exact" and not wanted)):
+        why = "Forbidden: resourceVersionMatch needs a resourceVersion that it applies to"
+        raise invalid("meta.k8s.io", "ListOptions", "", [("resourceVersionMatch", "FieldValueForbidden", why)])
+    if wanted and wanted > current:
+        raise too_large(wanted, current)
+    return wanted if wanted and match == "Exact" else current
 
 
 def _at(cluster: Cluster, resource: Resource, version: int) -> dict[Key, Record]:

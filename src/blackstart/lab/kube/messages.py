@@ -67,6 +67,14 @@ RoleBinding metadata:1:ObjectMeta subjects:2:*Subject roleRef:3:RoleRef
 ClusterRoleBinding metadata:1:ObjectMeta subjects:2:*Subject roleRef:3:RoleRef
 Subject kind:1:s apiGroup:2:s name:3:s namespace:4:s
 RoleRef apiGroup:1:s kind:2:s name:3:s
+SelfSubjectAccessReview metadata:1:ObjectMeta spec:2:AccessSpec status:3:-
+SubjectAccessReview metadata:1:ObjectMeta spec:2:AccessSpec status:3:-
+SelfSubjectRulesReview metadata:1:ObjectMeta spec:2:RulesSpec status:3:-
+AccessSpec resourceAttributes:1:Asked nonResourceAttributes:2:AskedPath user:3:s groups:4:*s extra:5:- uid:6:s
+RulesSpec namespace:1:s
+Asked namespace:1:s verb:2:s group:3:s version:4:s resource:5:s subresource:6:s name:7:s fieldSelector:8:- \
+ labelSelector:9:-
+AskedPath path:1:s verb:2:s
 Pod metadata:1:ObjectMeta spec:2:PodSpec status:3:-
 PodTemplate metadata:1:ObjectMeta spec:2:PodSpec
 PodSpec volumes:1:*Volume containers:2:*Container restartPolicy:3:s terminationGracePeriodSeconds:4:i \

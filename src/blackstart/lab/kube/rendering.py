@@ -24,6 +24,25 @@ def one(resource: Resource, record: Record) -> bytes:
     return encode(record.object | {"apiVersion": resource.api_version})
 
 
+def wants_metadata(accept: str) -> bool:
+    return "as=PartialObjectMetadata" in accept
+
+
+def asked_for(resource: Resource, record: Record, accept: str) -> bytes:
+    """A single object, or its metadata, as ``accept`` says."""
+    return encode(_partial(record)) if wants_metadata(accept) else one(resource, record)
+
+
+def partial_list(records: list[Record], metadata: Object) -> Object:
+    """A list of metadata only."""
+    head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
+    return head | {"items": [_partial(record) for record in records]}
+
+
+def _partial(record: Record) -> Object:
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": record.object["metadata"]}
+
+
 def many(resource: Resource, records: list[Record], metadata: Object) -> bytes:
     """A list object."""
     head = encode({"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": metadata})
@@ -46,6 +65,5 @@ def _row(resource: Resource, record: Record, now: str, include: str) -> Object:
     if include == "Object":
         made["object"] = record.object
     elif include != "None":
-        partial = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
-        made["object"] = partial | {"metadata": record.object["metadata"]}
+        made["object"] = _partial(record)
     return made

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+METRICS = "metrics.k8s.io"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
+    def verbs(self) -> tuple[str, ...]:
+        """What can be done with its objects; what is measured can only be read."""
+        return ("get", "list") if self.group == METRICS else ALL_VERBS
+
+    @property
     def store_key(self) -> str:
         """Where its objects are kept: the same for all versions, and for both groups that serve events."""
         return f"{self.plural}." if self.group == "events.k8s.io" else f"{self.plural}.{self.group}"
@@ -45,7 +51,7 @@ _CORE = """
 *namespaces Namespace ns status,finalize -
 *nodes Node no status -
 *persistentvolumes PersistentVolume pv status -
-pods Pod po status,eviction,binding,log all
+pods Pod po status,eviction,binding,log,exec all
 services Service svc status all
 endpoints Endpoints ep - -
 configmaps ConfigMap cm - -
@@ -105,6 +111,7 @@ _GROUPS = (
         "v1",
         "*customresourcedefinitions CustomResourceDefinition crd,crds status api-extensions",
     ),
+    (METRICS, "v1beta1", "pods PodMetrics - - -"),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from blackstart.lab.kube.discovery import REVIEWS
 from blackstart.lab.kube.objects import Object
+from blackstart.lab.kube.status import bad_request
 
 _USER = {"username": "lab-admin", "groups": ["system:masters", "system:authenticated"]}
 
@@ -16,10 +17,13 @@ def kind(path: str) -> str:
     return dict(REVIEWS.get(parts[1], ())).get(parts[3], "")
 
 
-def answer(path: str, kind_of: str) -> Object:
-    """The answered review; the question does not matter."""
+def answer(path: str, kind_of: str, body: object) -> Object:
+    """The answered review ``body``; what it asks does not matter. ApiError 400 if it asks nothing."""
     group = path.strip("/").split("/")[1]
-    return {"apiVersion": f"{group}/v1", "kind": kind_of, "metadata": {}, "spec": {}, "status": _STATUS[kind_of]}
+    spec = (body.get("spec") or {}) if isinstance(body, dict) else {}
+    if "Access" in kind_of and len({"resourceAttributes", "nonResourceAttributes"} & set(spec)) != 1:
+        raise bad_request("exactly one of nonResourceAttributes or resourceAttributes must be specified")
+    return {"apiVersion": f"{group}/v1", "kind": kind_of, "metadata": {}, "spec": spec, "status": _STATUS[kind_of]}
 
 
 _STATUS = {

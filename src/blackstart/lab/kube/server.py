@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from blackstart.clock import Clock, SystemClock
+from blackstart.lab.kube import metrics
 from blackstart.lab.kube.cluster import Cluster
 from blackstart.lab.kube.controllers import manager
+from blackstart.lab.kube.controllers.autoscaler import Autoscaler
 from blackstart.lab.kube.controllers.budgets import Budgets
 from blackstart.lab.kube.controllers.containers import Definitions, Namespaces
 from blackstart.lab.kube.controllers.deployments import Deployments
@@ -20,6 +23,7 @@ from blackstart.lab.kube.controllers.nodes import Nodes
 from blackstart.lab.kube.controllers.placement import Placement
 from blackstart.lab.kube.controllers.replicasets import ReplicaSets
 from blackstart.lab.kube.controllers.scheduler import Scheduler
+from blackstart.lab.kube.controllers.statefulsets import StatefulSets
 from blackstart.lab.kube.handlers import Handlers
 from blackstart.lab.kube.resources import Registry, builtin
 from blackstart.lab.kube.store import Store
@@ -52,6 +56,8 @@ def build(spec: KubeSpec, clock: Clock) -> tuple[Cluster, list[manager.Controlle
     namespaces = cluster.registry.named("namespaces")
     for name in _NAMESPACES:
         cluster.create(namespaces, "", {"metadata": {"name": name}})
+    # a real server cannot tell of its own beginning either
+    store.forget()
     placement = Placement()
     controllers: list[manager.Controller] = [
         placement,
@@ -59,8 +65,10 @@ def build(spec: KubeSpec, clock: Clock) -> tuple[Cluster, list[manager.Controlle
         Namespaces(cluster),
         Garbage(cluster),
         Nodes(cluster, clock, placement, spec.node_grace_seconds),
+        Autoscaler(cluster, clock),
         Deployments(cluster, clock),
         ReplicaSets(cluster, clock),
+        StatefulSets(cluster, clock),
         Scheduler(cluster, clock, placement),
         Budgets(cluster, clock),
         Expiry(cluster, clock),
@@ -70,13 +78,16 @@ def build(spec: KubeSpec, clock: Clock) -> tuple[Cluster, list[manager.Controlle
 
 async def serve(spec: KubeSpec) -> None:
     """Serve until cancelled; OSError if ``host:port`` cannot be bound."""
-    cluster, controllers = build(spec, SystemClock())
+    clock = SystemClock()
+    cluster, controllers = build(spec, clock)
     server = web.Server(Handlers(cluster), access_log=None)
     runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         await web.TCPSite(runner, spec.host, spec.port, backlog=1024).start()
         _log.info("cluster %s serves on http://%s:%s", spec.cluster, spec.host, spec.port)
-        await manager.run(cluster, controllers)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(manager.run(cluster, controllers))
+            group.create_task(metrics.run(cluster, clock))
     finally:
         await runner.cleanup()

@@ -97,6 +97,13 @@ def forbidden(group: str, plural: str, name: str, why: str, cause: str = "") -> 
     return ApiError(403, "Forbidden", f'{_qualified(group, plural)} "{name}" is forbidden: {why}', details)
 
 
+def too_large(wanted: int, current: int) -> ApiError:
+    """The version ``wanted`` has not happened yet; it may be tried again."""
+    details = {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]}
+    message = f"Timeout: Too large resource version: {wanted}, current: {current}"
+    return ApiError(504, "Timeout", message, details, retry_after=1)
+
+
 def expired(message: str) -> ApiError:
     return ApiError(410, "Expired", message)
 

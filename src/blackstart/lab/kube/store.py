@@ -130,6 +130,10 @@ class Store:
             raise expired(f"too old resource version: {version} ({self.version})")
         return list(islice(self._history, version - oldest, None))
 
+    def forget(self) -> None:
+        """Drop the history: what happened until now can no longer be watched."""
+        self._history.clear()
+
     async def wait(self, version: int, seconds: float | None = None) -> bool:
         """Return when something happened after ``version`` (True), or after ``seconds`` (False)."""
         if self.version != version:

@@ -26,6 +26,8 @@ def check_shape(resource: Resource, obj: Any) -> None:
     """ApiError 400 unless ``obj`` has the outer shape of an object of ``resource``."""
     if not isinstance(obj, dict):
         raise bad_request("the body must be an object")
+    if resource.custom and not (obj.get("apiVersion") and obj.get("kind")):
+        raise bad_request("an object of a custom kind must say its apiVersion and kind")
     api_version, kind = obj.setdefault("apiVersion", resource.api_version), obj.setdefault("kind", resource.kind)
     if (api_version, kind) != (resource.api_version, resource.kind):
         seen, wanted = f"{api_version}, Kind={kind}", f"{resource.api_version}, Kind={resource.kind}"
@@ -41,6 +43,9 @@ def check_shape(resource: Resource, obj: Any) -> None:
     metadata = obj.setdefault("metadata", {})
     for field in ("labels", "annotations"):
         _check_text_map(metadata, field)
+    for field in ("name", "namespace", "generateName", "uid", "resourceVersion"):
+        if not isinstance(metadata.get(field, ""), str):
+            raise bad_request(f"metadata.{field} must be text")
     for field, kind_of in (("finalizers", str), ("ownerReferences", dict)):
         held = metadata.get(field)
         if held is not None and not (isinstance(held, list) and all(isinstance(item, kind_of) for item in held)):
@@ -151,7 +156,31 @@ def _budget(obj: Object, _: Object | None) -> Iterator[Cause]:
     label_selector(spec.get("selector"))
 
 
-def _node(obj: Object, _: Object | None) -> Iterator[Cause]:
+def _scaler(obj: Object, _: Object | None) -> Iterator[Cause]:
+    spec = obj.get("spec") or {}
+    least, most = spec.get("minReplicas", 1), spec.get("maxReplicas", 0)
+    if most < 1:
+        yield "spec.maxReplicas", "FieldValueInvalid", f"Invalid value: {most}: must be greater than 0"
+    if most < least:
+        why = f"Invalid value: {most}: must be greater than or equal to `minReplicas`"
+        yield "spec.maxReplicas", "FieldValueInvalid", why
+    if not (spec.get("scaleTargetRef") or {}).get("name"):
+        yield "spec.scaleTargetRef.name", "FieldValueRequired", "Required value"
+
+
+def _immutable(obj: Object, old: Object | None) -> Iterator[Cause]:
+    if old is None or not old.get("immutable"):
+        return
+    for field in ("immutable", "data", "binaryData"):
+        if (obj.get(field) or {}) != (old.get(field) or {}):
+            yield field, "FieldValueForbidden", "Forbidden: field is immutable when `immutable` is set"
+
+
+def _node(obj: Object, old: Object | None) -> Iterator[Cause]:
+    held = (old or {}).get("spec", {}).get("providerID")
+    if held and (obj.get("spec") or {}).get("providerID") != held:
+        why = 'Forbidden: node updates may not change providerID except from "" to valid'
+        yield "spec.providerID", "FieldValueForbidden", why
     for place, taint in enumerate((obj.get("spec") or {}).get("taints") or ()):
         if not taint.get("key") or taint.get("effect") not in ("NoSchedule", "PreferNoSchedule", "NoExecute"):
             yield f"spec.taints[{place}]", "FieldValueInvalid", "Invalid value: a taint has a key and a known effect"
@@ -176,6 +205,9 @@ _CHECKERS: Mapping[str, Callable[[Object, Object | None], Iterator[Cause]]] = {
     "statefulsets.apps": _workload,
     "daemonsets.apps": _workload,
     "poddisruptionbudgets.policy": _budget,
+    "horizontalpodautoscalers.autoscaling": _scaler,
     "nodes.": _node,
+    "configmaps.": _immutable,
+    "secrets.": _immutable,
     "customresourcedefinitions.apiextensions.k8s.io": _definition,
 }

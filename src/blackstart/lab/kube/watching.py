@@ -25,6 +25,7 @@ class Watch:
         self._cluster = cluster
         self._route = route
         self._wanted: Filter | None = chosen(route, query)
+        self._accept = accept
         self._tables = rendering.wants_table(accept)
         self._include = query.get("includeObject", "Metadata")
         self._described = False
@@ -93,7 +94,7 @@ class Watch:
 
     def _shown(self, kind: str, record: Record) -> bytes:
         if not self._tables:
-            return _line(kind, rendering.one(self._route.resource, record))
+            return _line(kind, rendering.asked_for(self._route.resource, record, self._accept))
         metadata = {"resourceVersion": str(record.version)}
         head, self._described = not self._described, True
         now = self._cluster.timestamp()

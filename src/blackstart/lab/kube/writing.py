@@ -37,7 +37,7 @@ def patched(route: Route, kind: str, original: Any, patch: Any) -> Any:
 def patch(cluster: Cluster, route: Route, kind: str, body: Any, dry_run: bool) -> tuple[Record, bool]:
     """Patch the object of ``route``, or create it if it is applied and not there; True if it was created."""
     if route.subresource == "scale":
-        return scale(cluster, route, patched(route, kind, scale_of(cluster, route), body), dry_run), False
+        return _scale_patched(cluster, route, kind, body, dry_run), False
     try:
         original = cluster.draft(route.resource, route.key)
     except ApiError:
@@ -50,9 +50,13 @@ def patch(cluster: Cluster, route: Route, kind: str, body: Any, dry_run: bool) -
     return cluster.replace(route.resource, route.key, new, route.subresource, dry_run), False
 
 
-def scale_of(cluster: Cluster, route: Route) -> Object:
-    """The Scale of the object of ``route``."""
-    obj = cluster.get(route.resource, route.key).object
+def _scale_patched(cluster: Cluster, route: Route, kind: str, body: Any, dry_run: bool) -> Record:
+    held = scale_of(route, cluster.get(route.resource, route.key).object)
+    return scale(cluster, route, patched(route, kind, held, body), dry_run)
+
+
+def scale_of(route: Route, obj: Object) -> Object:
+    """The Scale of ``obj``, the object of ``route``."""
     spec_path, status_path, selector_path = route.resource.scale_paths
     fields = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     if route.resource.custom:
@@ -93,6 +97,10 @@ def scale(cluster: Cluster, route: Route, wanted: Any, dry_run: bool) -> Record:
 def _keep_identity(route: Route, original: Object, new: Any) -> None:
     """A patch may say what an object is called, but not change it; ApiError 400 otherwise."""
     validation.check_shape(route.resource, new)
-    for field in ("name", "namespace", "uid"):
+    for field in ("name", "namespace"):
         if new["metadata"].get(field) != original["metadata"].get(field):
             raise bad_request(f"a patch cannot change metadata.{field}")
+    uid = new["metadata"].get("uid")
+    if uid != original["metadata"]["uid"]:
+        cause = ("metadata.uid", "FieldValueInvalid", f"Invalid value: {uid}: field is immutable")
+        raise invalid(route.resource.group, route.resource.kind, route.name, [cause])

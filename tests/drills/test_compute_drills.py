@@ -1,0 +1,28 @@
+"""The experiments on pods, nodes and zones, one after the other in one lab. Every run tries a sample; --sweep all."""
+
+import json
+
+import pytest
+import world
+from labs import ROOT, experiment, states
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
+
+SAMPLE = ["autoscaler-pinned", "node-not-ready", "pod-kill-repeated", "spot-interruption", "zone-power-loss"]
+ELSEWHERE = {"pod-kill", "region-loss", "zone-network-loss"}
+EVERY = sorted({path.stem for path in (ROOT / "experiments").glob("*.yaml")} - ELSEWHERE)
+
+
+def pytest_generate_tests(metafunc):
+    if "name" in metafunc.fixturenames:
+        metafunc.parametrize("name", EVERY if metafunc.config.getoption("--sweep") else SAMPLE)
+
+
+def test_an_experiment_passes_as_it_is_and_leaves_nothing(lab, name):
+    before = world.dump(lab.environment())
+    done = lab.run("blackstart", "run", experiment(name))
+    assert done.code == 0, done.output
+    assert done.verdict["verdict"] == "passed"
+    assert {each[-1] for each in states(done.journal).values()} == {"verified"}
+    assert list(world.differences(before, world.settled(lab.environment(), before))) == []
+    assert json.loads(lab.run("blackstart", "status", "--json").output) == {"blocked": None, "drills": []}
