@@ -86,19 +86,19 @@ def pods_ready_again_seconds(
     context: str = "",
     limit_seconds: float = 0.0,
     settle_seconds: float = 0.0,
+    stable_seconds: float = 0.0,
     configuration: Dict[str, Any] = None,  # type: ignore[assignment]
 ) -> float | None:
     """Seconds from the fault until as many pods as before were Ready; 0.0 if that many were all along.
 
     Of a ``workload`` ("Deployment/orders") all its replicas; of a ``selector`` as many as ``wanted``. Waits for it, at
     most ``limit_seconds`` from the fault (0: the objective for the recovery time), and gives None if there were too few
-    by then. Pods have ``settle_seconds`` from the fault to be seen to fall. Exact to a quarter of a second; to a whole
-    one, by the cluster's clock, when they were back before this was asked.
+    by then. Pods have ``settle_seconds`` from the fault to be seen to fall, and have to stay for ``stable_seconds``.
+    Exact to 0.25 s; to 1 s, by the cluster's clock, when they were back before this.
     """
     if bool(workload) == bool(selector) or (selector and wanted <= 0):
-        raise ConfigInvalid(
-            "pods_ready_again_seconds", "workload", "give a workload, or a selector and how many wanted"
-        )
+        problem = "give a workload, or a selector and how many wanted"
+        raise ConfigInvalid("pods_ready_again_seconds", "workload", problem)
     clock = SystemClock()
     fault = fault_of(configuration, clock, limit_seconds)
 
@@ -115,7 +115,7 @@ def pods_ready_again_seconds(
             pods = await _cluster.pods(kube, namespace, chosen)
             return [_cluster.ready_since(pod) for pod in pods if _cluster.ready(pod)]
 
-        return await back(look, number, fault, settle_seconds, clock)
+        return await back(look, number, fault, settle_seconds, clock, stable_seconds=stable_seconds)
 
     return _cluster.ask(context, wait)
 

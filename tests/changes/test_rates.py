@@ -29,8 +29,8 @@ def test_calls_for_each_change_are_counted_one_by_one():
 
 
 def test_calls_that_take_a_whole_batch_are_counted_by_batch():
-    (calls,) = counted(stops(120), KINDS)
-    assert (calls.requests, calls.resources) == (3, 120)
+    (calls,) = counted(stops(1200), KINDS)
+    assert (calls.requests, calls.resources) == (3, 1200)
 
 
 def test_without_changes_there_are_no_calls_and_no_time():

@@ -1,6 +1,7 @@
 import json
 import urllib.request
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from spot_world import REGION, group_of, run_spot
@@ -13,6 +14,7 @@ from blackstart.changes.spot import plan_interruption, spot_nodes_of_vpc
 from blackstart.changes.spot_fis import SpotInterruption, plan_experiments
 from blackstart.changes.undo import undo
 from blackstart.errors import NotYet, Refused
+from blackstart.testing import FakeClock
 
 ROLE = "arn:aws:iam::123456789012:role/fis"
 
@@ -87,10 +89,13 @@ def test_more_than_fifty_take_another_experiment(changes):
     assert (tokens.count(tokens[0]), tokens.count(tokens[50])) == (50, 10)
 
 
-def test_undo_waits_for_what_has_been_told_to_go_and_deletes_the_template(changes, clients, fis, instances):
+@pytest.mark.parametrize("stopped", [False, True])
+def test_undo_waits_for_what_has_been_told_to_go_and_deletes_the_template(changes, clients, fis, instances, stopped):
     kind = SpotInterruption()
     applied(changes, clients)
-    ended(fis)
+    if stopped:
+        assert endings(kind.undo(changes, clients)) == {Ending.PENDING}
+    ended(fis, "stopped" if stopped else "completed")
     outcomes = kind.undo(changes, clients)
     assert endings(outcomes) == {Ending.WAITING}
     assert "has been told to go, and still runs" in outcomes[changes[0].id].note
@@ -99,6 +104,28 @@ def test_undo_waits_for_what_has_been_told_to_go_and_deletes_the_template(change
     assert endings(kind.undo(changes, clients)) == {Ending.RESTORED}
     assert templates(fis) == []
     assert endings(kind.undo(changes, clients)) == {Ending.RESTORED}
+
+
+def test_undo_waits_no_longer_than_the_notice_is_for_what_still_runs(changes, clients, fis):
+    clock = FakeClock(datetime.now(UTC))
+    kind = SpotInterruption(clock)
+    applied(changes, clients)
+    ended(fis)
+    clock.advance(120)
+    assert endings(kind.undo(changes, clients)) == {Ending.WAITING}
+    clock.advance(90)
+    assert endings(kind.undo(changes, clients)) == {Ending.RESTORED}
+    assert templates(fis) == []
+    outcomes = kind.verify(changes, clients)
+    assert endings(outcomes) == {Ending.UNTOUCHED}
+
+
+def test_that_an_instance_stayed_is_told(changes, clients, fis):
+    clock = FakeClock(datetime.now(UTC) + timedelta(minutes=4))
+    applied(changes, clients)
+    ended(fis)
+    outcomes = SpotInterruption(clock).undo(changes, clients)
+    assert "AWS has not interrupted it" in outcomes[changes[0].id].note
 
 
 def test_an_experiment_that_goes_on_is_stopped_first(changes, clients, fis):

@@ -86,7 +86,7 @@ def test_a_budget_counts_the_pods_of_a_deployment(api, space, web):
     ready(api, space, web)
     budgets = space.path("poddisruptionbudgets", group="policy/v1")
     api.create(budgets, bodies.budget("web", "web", maxUnavailable=1))
-    seen = api.until(f"{budgets}/web", lambda found: found["status"].get("disruptionsAllowed") == 1)
+    seen = api.until(f"{budgets}/web", lambda found: found.get("status", {}).get("disruptionsAllowed") == 1)
     assert (seen["status"]["currentHealthy"], seen["status"]["expectedPods"]) == (2, 2)
 
 

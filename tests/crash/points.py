@@ -11,7 +11,9 @@ from typing import Any
 import yaml
 from labs import ROOT
 
-EXPERIMENTS = ("pod-kill", "zone-network-loss", "zone-power", "health-check", "region-loss")
+HEALTH_CHECK = "health-check"
+"""zone-network-loss with an inverted health check as its fault."""
+EXPERIMENTS = (*sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml")), HEALTH_CHECK)
 SMALL = "small"
 """The drill of many kinds that needs no lab, and knows no reverter that dies."""
 # where ways of dying other than SIGKILL are tried: before, in the middle of, and after the fault
@@ -23,6 +25,7 @@ REVERT = ("undoing:1", "undone:1", "verified:1")
 RANDOM_TIMES = 6
 RANDOM_WAYS = ("SIGKILL", "SIGKILL", "group", "SIGINT", "SIGTERM", "SIGKILL")
 MARKED_LAST = "marked:last"
+QUICK_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -109,16 +112,21 @@ def last(at: str, counts: Counter[str]) -> str:
 
 
 def shortened(name: str, health_check: str) -> dict[str, Any]:
-    """The experiment as the sweep runs it: the real file, with less waiting, and for two of them another fault."""
-    file = {"zone-power": "zone-network-loss", "health-check": "zone-network-loss"}.get(name, name)
+    """The experiment as the sweep runs it: the real file, all of its actions and the first of its probes, less waiting,
+    and for one of them another fault."""
+    file = "zone-network-loss" if name == HEALTH_CHECK else name
     found: dict[str, Any] = yaml.safe_load((ROOT / "experiments" / f"{file}.yaml").read_text())
-    action = found["method"][0]["provider"]
-    if name == "zone-power":
-        action["arguments"]["by"] = "power"
-    if name == "health-check":
+    for each in found["configuration"].values():
+        if each["key"].endswith("_SECONDS"):
+            each["default"] = min(each["default"], QUICK_SECONDS)
+    if name == HEALTH_CHECK:
+        action = found["method"][0]["provider"]
         action |= {"module": "blackstart.actions.traffic", "func": "fail_health_check"}
         action["arguments"] = {"health_check": health_check}
+    del found["steady-state-hypothesis"]["probes"][1:]
     found["steady-state-hypothesis"]["probes"][0]["provider"]["arguments"]["last_seconds"] = 1
-    found["method"] = found["method"][:2]
-    found["method"][1]["provider"]["arguments"]["limit_seconds"] = 2
+    first = next(each for each in found["method"] if each["type"] == "probe")
+    arguments = first["provider"].setdefault("arguments", {})
+    arguments |= {key: QUICK_SECONDS for key in arguments if key in ("limit_seconds", "settle_seconds")}
+    found["method"] = [*(each for each in found["method"] if each["type"] == "action"), first]
     return found

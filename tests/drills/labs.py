@@ -13,9 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from blackstart.changes.clients import Clients
+from blackstart.changes.kube_nodes import is_ready
+from blackstart.changes.pods import is_live, place
 from blackstart.lab.status import Status, environment
 
+HASTY = {"BLACKSTART_EVICTED_AFTER_SECONDS": "0"}
+"""Drills that are about something else do not wait until a cluster has noticed that a node is lost."""
 PATIENT = "[objectives]\np95_seconds = 2.0\np99_seconds = 2.0\n"
+HOME = "shop-us-east-1"
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
@@ -50,7 +56,7 @@ class Lab:
     def environment(self, **more: str) -> dict[str, str]:
         """Variables that point to this lab. Latency is not what is tested, on a machine that may be busy."""
         patient = {"BLACKSTART_CONFIG": self.with_settings("patient", (r"\[evidence\]", PATIENT + "\n[evidence]"))}
-        return os.environ | environment(self.status) | patient | more
+        return os.environ | environment(self.status) | HASTY | patient | more
 
     def start(self, *command: str, **more: str) -> subprocess.Popen[str]:
         """A command in this lab, in a process group of its own."""
@@ -125,3 +131,29 @@ def states(journal: Path) -> dict[str, list[str]]:
             continue
         found.setdefault(record["change"], []).append(record["state"])
     return found
+
+
+def spread(lab: Lab, namespace: str = "shop") -> None:
+    """The service's pods over all zones again: nothing moves them back into a zone that was lost, and a zone without
+    pods can be lost without anybody noticing."""
+    clients = Clients(environ=lab.environment())
+    kube, pods = clients.kube(HOME), f"/api/v1/namespaces/{namespace}/pods"
+
+    def even() -> bool:
+        zones = {node["metadata"]["name"]: place(node)[0] for node in kube.items("/api/v1/nodes") if is_ready(node)}
+        there = [pod for pod in kube.items(pods, labelSelector="app=orders") if is_live(pod)]
+        by_zone: dict[str, list] = {zone: [] for zone in zones.values()}
+        for pod in there:
+            by_zone.setdefault(zones.get(pod["spec"].get("nodeName"), ""), []).append(pod)
+        fullest = max(by_zone.values(), key=len)
+        if not all(map(is_ready, there)):
+            return False
+        if len(fullest) - min(map(len, by_zone.values())) <= 1:
+            return True
+        kube.delete(f"{pods}/{fullest[0]['metadata']['name']}", {"gracePeriodSeconds": 0})
+        return False
+
+    try:
+        until(even)
+    finally:
+        clients.close()

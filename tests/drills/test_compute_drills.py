@@ -4,10 +4,11 @@ import json
 
 import pytest
 import world
-from labs import ROOT, experiment, states
+from labs import ROOT, experiment, spread, states
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
+AS_IT_IS = {"BLACKSTART_EVICTED_AFTER_SECONDS": "20"}
 SAMPLE = ["autoscaler-pinned", "node-not-ready", "pod-kill-repeated", "spot-interruption", "zone-power-loss"]
 ELSEWHERE = {"pod-kill", "region-loss", "zone-network-loss"}
 EVERY = sorted({path.stem for path in (ROOT / "experiments").glob("*.yaml")} - ELSEWHERE)
@@ -19,8 +20,9 @@ def pytest_generate_tests(metafunc):
 
 
 def test_an_experiment_passes_as_it_is_and_leaves_nothing(lab, name):
+    spread(lab)
     before = world.dump(lab.environment())
-    done = lab.run("blackstart", "run", experiment(name))
+    done = lab.run("blackstart", "run", experiment(name), **AS_IT_IS)
     assert done.code == 0, done.output
     assert done.verdict["verdict"] == "passed"
     assert {each[-1] for each in states(done.journal).values()} == {"verified"}

@@ -9,7 +9,7 @@ import psutil
 import pytest
 import world
 import yaml
-from labs import BIN, PATIENT, applied, experiment, states, until
+from labs import BIN, PATIENT, applied, experiment, spread, states, until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
@@ -22,6 +22,7 @@ KEYS = {
 
 @pytest.fixture
 def before(lab):
+    spread(lab)
     return world.dump(lab.environment())
 
 

@@ -68,6 +68,7 @@ class Plan:
     ended: bool = True
     seed: int = 1
     service: str = "orders"
+    zones: str = "abc"
     title: str = "Lose the primary region"
 
 
@@ -180,7 +181,7 @@ def _served(plan: Plan, sample: Sample, chance: random.Random, since: float) -> 
     if 0 <= since < plan.end and away:
         slow += 0.18 * 2.718 ** (-(since - plan.nobody_for) / 22)
     took = min(chance.lognormvariate(0, 0.35) * slow * (4 if chance.random() < 0.01 else 1), plan.timeout * 0.95)
-    zone = region + "abc"[sample.number % 3]
+    zone = region + plan.zones[sample.number % len(plan.zones)]
     cache = Cache.NONE if sample.kind is Kind.WRITE else Cache.HIT
     pod = f"orders-{zone}-{sample.number % 6}"
     sample = sample._replace(ended=sample.intended + took, status=200, cache=cache, address="127.0.0.10")

@@ -73,6 +73,14 @@ def test_service_that_never_returns_is_failed_once_the_objective_is_over(drilled
     )
 
 
+def test_a_fault_that_users_have_to_be_freed_from_says_how_long_it_lasted(drilled):
+    goals = {"rto_seconds": None, "longest_outage_seconds": 60, "p95_seconds": None, "p99_seconds": None}
+    verdict = judge(drilled(**NEVER, objectives={**goals, "error_budget_share": None}))
+    assert verdict.word is Word.PASSED
+    assert said(verdict).startswith("Orders was down for 2")
+    assert "s at most until the drill was undone" in said(verdict)
+
+
 def test_service_that_never_returns_proves_nothing_while_the_objective_is_not_over(drilled):
     verdict = judge(drilled(**NEVER, objectives={"rto_seconds": 3600}))
     assert verdict.word is Word.INCONCLUSIVE
@@ -122,6 +130,10 @@ def test_a_proven_miss_beats_every_doubt(drilled):
             "The drill was stopped before a fault was injected: by ann: enough.",
         ),
         ({"failing_before": 0.05}, "of requests before the fault, so what followed cannot be put down to it."),
+        (
+            {**CALM, "changes": 1, "zones": "bc"},
+            "The fault had no visible effect: nobody had been served from us-east-1a before it, either.",
+        ),
         (CALM, "The fault had no visible effect: no request failed, and every region, zone and pod went on answering."),
         (
             {"toolkit": raised("wait for users", "ValueError: no such thing", "probe")},

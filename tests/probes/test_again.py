@@ -16,7 +16,7 @@ def clock():
     return FakeClock()
 
 
-def waited(clock, told, wanted=3, settle=0.0, asked_after=0.0):
+def waited(clock, told, wanted=3, settle=0.0, asked_after=0.0, **more):
     """What is found when so many things are ready at a moment, and each since when; seconds from the fault."""
     fault = Fault(clock.monotonic(), clock.now(), LIMIT, ())
     clock.advance(asked_after)
@@ -27,7 +27,7 @@ def waited(clock, told, wanted=3, settle=0.0, asked_after=0.0):
             raise ServiceUnreachable("read", "the API", "did not answer")
         return [fault.wall + timedelta(seconds=each) for each in since]
 
-    return asyncio.run(back(look, wanted, fault, settle, clock))
+    return asyncio.run(back(look, wanted, fault, settle, clock, **more))
 
 
 def test_the_time_counts_from_the_fault_until_enough_are_ready(clock):
@@ -42,6 +42,12 @@ def test_what_never_fell_took_no_time_but_only_after_it_had_time_to_fall(clock):
     assert waited(clock, lambda at: [-9, -9, -9]) == 0.0
     falls = lambda at: [-9, -9, -9] if at < 5 else [-9] if at < 8 else [-9, 8, 8]  # noqa: E731
     assert waited(clock, falls, settle=10) == pytest.approx(8, abs=POLL_SECONDS)
+
+
+def test_what_is_back_for_a_moment_only_is_not_back(clock):
+    flickers = lambda at: [-9, -9, 5] if 5 <= at < 6 or at >= 9 else [-9]  # noqa: E731
+    assert waited(clock, flickers) == pytest.approx(5, abs=POLL_SECONDS)
+    assert waited(FakeClock(), flickers, stable_seconds=2) == pytest.approx(9, abs=POLL_SECONDS)
 
 
 def test_what_is_not_back_within_the_limit_is_none(clock):

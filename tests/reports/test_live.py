@@ -1,11 +1,12 @@
 import io
 import threading
+from dataclasses import replace
 
 from rich.console import Console
 
 from blackstart.journals import folder as folders
 from blackstart.reports import snapshot
-from blackstart.reports.live import Live, frame
+from blackstart.reports.live import ONE_BY_ONE, Live, frame
 
 
 def view(planted, folder, at, unicode=True):
@@ -62,6 +63,18 @@ def test_without_a_terminal_each_happening_is_one_line_once(planted, tmp_path):
     assert sum("a late note" in line for line in lines) == 1
     assert sum("served by" in line for line in lines) == 1
     assert len(lines) == len(set(lines))
+
+
+def test_of_many_changes_the_first_are_told_one_by_one_and_the_others_are_counted(planted, tmp_path):
+    folder = planted.plant(tmp_path, replace(planted.SMALL, changes=100))
+    clock = planted.Hands()
+    clock.seconds = 20.0
+    written = io.StringIO()
+    with Live(folder, clock, Console(file=written, width=80)):
+        pass
+    lines = written.getvalue().splitlines()
+    assert sum("planned: subnet" in line for line in lines) == ONE_BY_ONE
+    assert sum(line.endswith("and 80 more changes: 80 verified") for line in lines) == 1
 
 
 def test_a_folder_that_is_not_there_yet_is_no_reason_to_fail(tmp_path, planted):

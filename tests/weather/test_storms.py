@@ -91,7 +91,7 @@ def test_an_old_list_does_not_pass_for_pods_that_have_come_back(kube, proxy):
         proxy.sky = Nth(f"GET {kube.PODS}", Weather.STALE, count=100)
         report = undo(DRILL, gate.reach, patience_seconds=0)
     assert proxy.bad() == {Weather.STALE}
-    assert report.remaining[change.id] == "Deployment orders has 3 of 4 pods ready"
+    assert "it is looked at again" in report.remaining[change.id]
 
 
 def test_what_is_not_undone_is_named_tried_with_growing_pauses_and_undone_when_the_weather_clears(aws, proxy):

@@ -7,8 +7,9 @@ the termination of the instances heals this, too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from blackstart.access import Aws, Need, arn, within
@@ -19,10 +20,13 @@ from blackstart.changes.instance_termination import InstanceTermination
 from blackstart.changes.karpenter_node import CLUSTER_READS, KarpenterNode
 from blackstart.changes.kind import Ending, Outcome
 from blackstart.changes.model import TAG, Change
+from blackstart.clock import Clock, SystemClock
 from blackstart.errors import NotYet, Refused
 
 ACTION, TARGETS, TYPE = "aws:ec2:send-spot-instance-interruptions", "SpotInstances", "aws:ec2:spot-instance"
 NOTICE = "PT2M"
+LOST_WITHIN = timedelta(minutes=3)
+"""After an action has begun, its instances are gone: two minutes of notice, and one for good measure."""
 A_TARGET, AN_EXPERIMENT = 5, 50
 """How many Spot instances a target may have, and an experiment, with ten actions at the same time."""
 UNDER_WAY, STARTING = ("pending", "initiating", "running", "stopping"), ("pending", "initiating")
@@ -73,6 +77,9 @@ class SpotInterruption:
     joined: ClassVar[bool] = True
     restores: ClassVar[bool] = False
 
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+
     def needs(self, change: Change) -> Sequence[Need]:
         place = (change.target.region, change.target.account)
         template, experiment = (arn("fis", *place, f"{each}/*") for each in ("experiment-template", "experiment"))
@@ -113,10 +120,10 @@ class SpotInterruption:
             template = _find(fis, token)
             for experiment in _under_way(fis, template):
                 fis.stop_experiment(id=experiment)
-            found = _looked(same, clients, fis, template)
+            found = self._looked(same, clients, fis, template)
             if template and all(outcome.done for outcome in found.values()):
                 fis.delete_experiment_template(id=template)
-                found = {change.id: Outcome(Ending.RESTORED) for change in same}
+                found = {change: Outcome(Ending.RESTORED, seen.note) for change, seen in found.items()}
             outcomes |= found
         return outcomes
 
@@ -126,9 +133,33 @@ class SpotInterruption:
             fis = clients.aws("fis", same[0].target.region)
             template = _find(fis, token)
             left = Outcome(Ending.PENDING, f"FIS still has its template {template}")
-            found = _looked(same, clients, fis, template)
+            found = self._looked(same, clients, fis, template)
             outcomes |= {change: left if template and seen.done else seen for change, seen in found.items()}
         return outcomes
+
+    def _looked(self, changes: Sequence[Change], clients: Clients, fis: Any, template: str) -> dict[str, Outcome]:
+        """How the instances of one experiment stand; nothing is decided while that goes on."""
+        states = _states(fis, template)
+        going_on = [name for name, status in states.items() if status in UNDER_WAY]
+        if going_on:
+            return {each.id: Outcome(Ending.PENDING, f"FIS experiment {going_on[0]} has not ended") for each in changes}
+        lost = gone(changes, clients)
+        outcomes: dict[str, Outcome] = {}
+        for name, kind in HEALERS.items():
+            mine = [each for each in changes if each.target.id in lost and each.before["healer"] == name]
+            outcomes |= kind.look(mine, clients) if mine else {}
+        staying = [change for change in changes if change.target.id not in lost]
+        until = _lost_until(fis, states) if staying else None
+        return outcomes | {change.id: self._stays(change, until) for change in staying}
+
+    def _stays(self, change: Change, until: datetime | None) -> Outcome:
+        """Of an instance that runs, and may be lost ``until`` then."""
+        if until is None:
+            return Outcome(Ending.UNTOUCHED)
+        note = f"{change.target} has been told to go, and still runs"
+        if self._clock.now() < until:
+            return Outcome(Ending.WAITING, note)
+        return Outcome(Ending.UNTOUCHED, f"{note} long after; AWS has not interrupted it")
 
 
 def _experiments(changes: Sequence[Change]) -> dict[str, list[Change]]:
@@ -184,20 +215,8 @@ def _states(fis: Any, template: str) -> dict[str, str]:
     return {item["id"]: item["state"]["status"] for page in pages for item in page["experiments"]}
 
 
-def _looked(changes: Sequence[Change], clients: Clients, fis: Any, template: str) -> dict[str, Outcome]:
-    """How the instances of one experiment stand; nothing is decided while that goes on."""
-    states = _states(fis, template)
-    going_on = [name for name, status in states.items() if status in UNDER_WAY]
-    if going_on:
-        return {each.id: Outcome(Ending.PENDING, f"FIS experiment {going_on[0]} has not ended") for each in changes}
-    lost = gone(changes, clients)
-    outcomes: dict[str, Outcome] = {}
-    for name, kind in HEALERS.items():
-        mine = [each for each in changes if each.target.id in lost and each.before["healer"] == name]
-        outcomes |= kind.look(mine, clients) if mine else {}
-    told = "completed" in states.values()
-    for change in changes:
-        if change.target.id not in lost:
-            note = f"{change.target} has been told to go, and still runs"
-            outcomes[change.id] = Outcome(Ending.WAITING, note) if told else Outcome(Ending.UNTOUCHED)
-    return outcomes
+def _lost_until(fis: Any, experiments: Iterable[str]) -> datetime | None:
+    """Until when instances may still go because an action of these ``experiments`` has told them to, even if that was
+    stopped then; None if no action came so far."""
+    actions = (one for name in experiments for one in fis.get_experiment(id=name)["experiment"]["actions"].values())
+    return max((action["startTime"] + LOST_WITHIN for action in actions if "startTime" in action), default=None)

@@ -32,7 +32,18 @@ def passed(measured: Measured, objectives: Sequence[Objective]) -> str:
     outage = measured.users is not None and measured.users.had_outage
     goal = f" (objective {numbers.seconds_goal(rto.target)})" if rto is not None and outage else ""
     loss = _loss(measured)
-    return f"{did(measured)}{goal}{' and ' + loss if loss else ''}."
+    lead = _down_until_undone(measured) if rto is None else ""
+    return f"{lead or did(measured)}{goal}{' and ' + loss if loss else ''}."
+
+
+def _down_until_undone(measured: Measured) -> str:
+    """For a drill whose fault users have to be freed from, and that does not ask how soon; "" for all others."""
+    users = measured.users
+    if users is None or users.longest is None or users.recovery is None or users.recovery.seconds is not None:
+        return ""
+    return (
+        f"{subject(measured)} was down for {numbers.seconds(users.longest.seconds)} at most until the drill was undone"
+    )
 
 
 def failed(measured: Measured, objectives: Sequence[Objective], deviations: Sequence[Deviation]) -> str:

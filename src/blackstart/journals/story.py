@@ -23,6 +23,7 @@ class ChangeStory:
     id: str
     kind: str = ""
     target: str = ""
+    zone: str = ""
     summary: str = ""
     undo_summary: str = ""
     before: Json = None
@@ -80,6 +81,7 @@ def _described(story: ChangeStory, record: Mapping[str, Json]) -> ChangeStory:
         story,
         kind=str(record.get("kind", "")),
         target=f"{named.get('kind', '')} {named.get('id', '')}".strip(),
+        zone=str(named.get("zone", "")),
         summary=str(record.get("summary", "")),
         undo_summary=str(record.get("undo_summary", "")),
         before=record.get("before"),

@@ -137,7 +137,22 @@ def _unproven(measured: Measured) -> Iterator[str]:
     if users is not None and users.baseline is None:
         yield "Nothing was measured before the fault, so what followed cannot be put down to it."
     if users is not None and not users.effects:
-        yield "The fault had no visible effect: no request failed, and every region, zone and pod went on answering."
+        yield _without_effect(measured)
+
+
+def _without_effect(measured: Measured) -> str:
+    zones = {change.zone for change in measured.changes if change.made} - {""}
+    empty = sorted(zones - _served_by(measured))
+    if len(zones) == 1 and empty:
+        return f"The fault had no visible effect: nobody had been served from {empty[0]} before it, either."
+    return "The fault had no visible effect: no request failed, and every region, zone and pod went on answering."
+
+
+def _served_by(measured: Measured) -> set[str]:
+    """The zones that answered before the fault."""
+    if measured.users is None or measured.fault_at is None:
+        return set()
+    return {row.zone for row in measured.users.samples.between(float("-inf"), measured.fault_at).rows if row.ok}
 
 
 def _raised(measured: Measured) -> Iterator[str]:

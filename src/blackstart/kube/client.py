@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from random import Random
 from typing import Any
+
+from pydantic_core import from_json
 
 from blackstart.access import Call, kubernetes_call
 from blackstart.clock import Clock, SystemClock
@@ -107,19 +110,27 @@ class Kube:
         self._wire.close()
 
     def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Page]:
-        return pages(lambda more: self.get(path, **{**query, **more}))
+        return pages(
+            lambda more: self._raw(Request("GET", path, {**query, **more})), partial(self._parsed, f"GET {path}")
+        )
 
     def _watch(self, path: str, query: Mapping[str, str]) -> Stream:
         self._called(kubernetes_call(self.cluster, "GET", path, watch=True))
         return self._wire.stream(Request("GET", path, query), float(query["timeoutSeconds"]) + self._wire.timeouts[0])
 
     def _ask(self, request: Request) -> Any:
+        return self._parsed(request.wanted, self._raw(request))
+
+    def _raw(self, request: Request) -> bytes:
         self._called(kubernetes_call(self.cluster, request.method, request.path))
-        answer = self._wire.ask(request)
+        return self._wire.ask(request)
+
+    def _parsed(self, wanted: str, answer: bytes) -> Any:
         try:
-            return json.loads(answer)
+            # A third faster than the standard library on lists of thousands of pods.
+            return from_json(answer, cache_strings="keys")
         except ValueError as error:
-            raise ServiceUnreachable(request.wanted, self.cluster, "answered without JSON") from error
+            raise ServiceUnreachable(wanted, self.cluster, "answered without JSON") from error
 
 
 def _bytes(body: Any) -> bytes:

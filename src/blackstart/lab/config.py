@@ -59,7 +59,7 @@ class LabConfig(_Table):
     standby: RegionSize = RegionSize(region="us-west-2", on_demand=2, spot=0, replicas=2)
     wan_delay_seconds: float = Field(default=0.05, ge=0, le=10, description="one way, between the regions")
     replication: Literal["async", "sync"] = "async"
-    time_scale: float = Field(default=10.0, gt=0, description="how many times faster than configured health checks run")
+    time_scale: float = Field(default=10.0, gt=0, description="how many times faster health checks and FIS run")
     failover: Failover = Failover()
     start_seconds: float = Field(default=60.0, gt=0, description="a lab that takes longer to start is given up")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from blackstart.journals import numbers
 from blackstart.journals.story import ChangeStory
 from blackstart.observer.events import Event
 
@@ -13,6 +15,13 @@ def described(events: Sequence[Event], changes: Sequence[ChangeStory]) -> list[t
     """(seconds since origin, words) of every event and every transition of a change, in the order of time."""
     told = [(event.at, words(event)) for event in events]
     return sorted([*told, *(line for change in changes for line in _transitions(change))])
+
+
+def tally(changes: Sequence[ChangeStory]) -> str:
+    """How far so many changes are: "and 84 more changes: 82 applied, 2 planned"; "" for none."""
+    states = Counter(str(change.state) for change in changes)
+    far = ", ".join(f"{numbers.count(states[state])} {state}" for state in sorted(states))
+    return f"and {numbers.plural(len(changes), 'more change')}: {far}" if changes else ""
 
 
 def words(event: Event) -> str:

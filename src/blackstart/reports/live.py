@@ -23,11 +23,13 @@ from blackstart.clock import Clock
 from blackstart.errors import BlackstartError
 from blackstart.journals import numbers
 from blackstart.reports import snapshot as words
-from blackstart.reports.events import described
+from blackstart.reports.events import described, tally
 from blackstart.reports.snapshot import Snapshot, Watcher
 from blackstart.reports.terminal import WIDTH, ascii_text, speaks_unicode
 
 PERIOD_SECONDS = 0.5
+ONE_BY_ONE, TALLY_SECONDS = 20, 5.0
+"""So many changes are told one by one; of those after them there is a count, every few seconds."""
 LOGGERS = ("", "chaostoolkit", "logzero_default")
 
 
@@ -99,12 +101,16 @@ class Live:
     def _line_by_line(self) -> None:
         unicode = speaks_unicode(self._console)
         printed: set[str] = set()
-        before = ""
+        before, more, told = "", "", 0.0
         for seen in self._looks():
-            for at, line in described(seen.events, seen.changes):
+            for at, line in described(seen.events, seen.changes[:ONE_BY_ONE]):
                 if line not in printed:
                     printed.add(line)
                     self._say(seen, at, line, unicode)
+            now = tally(seen.changes[ONE_BY_ONE:])
+            if now != more and (self._stop.is_set() or seen.now - told >= TALLY_SECONDS):
+                self._say(seen, seen.now, now, unicode)
+                more, told = now, seen.now
             now = words.serving(seen)
             if now and now != before:
                 self._say(seen, seen.now, f"served by {now}", unicode)

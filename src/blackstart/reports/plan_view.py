@@ -4,7 +4,8 @@ As JSON: ``experiment`` (the file), ``title``, ``environment``, ``seed``, ``woul
 begin with "not"), ``run`` (the command), ``read`` (the calls that were made to find this), ``not_by_blackstart``, and
 ``faults``, each with
 
-- ``activity``, ``subject``, ``duration_seconds`` (null: until somebody ends it), ``found`` (false: the action refused
+- ``activity``, ``subject``, ``duration_seconds`` (null: until somebody ends it), ``kept`` (true: what comes back
+  meanwhile is changed again), ``found`` (false: the action refused
   before it knew its targets);
 - ``changes``: ``kind``, ``target``, ``step``, ``before``, ``after``, ``summary``, ``undone_by``, ``restored`` (false:
   undo waits until what ``undone_by`` names has healed it);

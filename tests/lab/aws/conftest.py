@@ -24,6 +24,7 @@ from blackstart.lab.aws.plan import SeedPlan
 from blackstart.lab.aws.seed import Seeded, seed
 
 LOOPBACK = "127.0.0.1"
+INTERRUPTIONS = "test-interruptions"
 
 
 def _free_port() -> int:
@@ -63,12 +64,14 @@ class Background:
 
 @dataclass(frozen=True)
 class Api:
-    """The running API. ``clients`` call it as anyone does, ``inner`` as the lab does."""
+    """The running API. ``clients`` call it as anyone does, ``inner`` as the lab does. ``interruptions``: the name of a
+    queue that hears of Spot instances."""
 
     spec: router.RouterSpec
     ministack_folder: Path
     clients: Clients
     inner: Clients
+    interruptions: str = INTERRUPTIONS
 
     @property
     def url(self) -> str:
@@ -100,7 +103,12 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         LOOPBACK, port, admin_port, f"http://{LOOPBACK}:{moto_port}", f"http://{LOOPBACK}:{ministack_port}"
     )
     moto_spec = moto_app.MotoSpec(
-        LOOPBACK, moto_port, health_check_seconds=0.2, router_admin_url=f"http://{LOOPBACK}:{admin_port}"
+        LOOPBACK,
+        moto_port,
+        health_check_seconds=0.2,
+        router_admin_url=f"http://{LOOPBACK}:{admin_port}",
+        interruption_queue=INTERRUPTIONS,
+        time_scale=60.0,
     )
     moto = multiprocessing.get_context("spawn").Process(target=serve_moto, args=(moto_spec,))
     moto.start()

@@ -247,7 +247,7 @@ def test_a_presigned_url_works_without_a_header(api):
 
 @pytest.mark.parametrize(
     ("service", "operation"),
-    [("fis", "list_actions"), ("arc-zonal-shift", "list_zonal_shifts"), ("ec2", "describe_ipam_pools")],
+    [("fis", "list_actions"), ("arc-zonal-shift", "list_autoshifts"), ("ec2", "describe_ipam_pools")],
 )
 def test_what_the_lab_lacks_is_refused_in_the_words_of_its_protocol(api, service, operation):
     with pytest.raises(ClientError) as caught:

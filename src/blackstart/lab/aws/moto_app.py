@@ -7,7 +7,7 @@ import contextlib
 import functools
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from blackstart.lab.aws.signature import ACCOUNT
 
 # On answers to calls that moto cannot handle, whose bodies are plain sentences: the error code for the client.
 FAILURE_HEADER = "X-Blackstart-Failure"
+EXPERIMENT_STEP_SECONDS = 0.25
 
 logger = logging.getLogger("blackstart.lab.moto")
 
@@ -52,7 +53,9 @@ _WARM_CALLS = (
 class MotoSpec:
     """Where moto listens, the regions whose instance offerings it loads, and how often Auto Scaling looks at health.
 
-    ``router_admin_url`` is told when instances come or go without a call; "" tells nobody.
+    ``router_admin_url`` is told when instances come or go without a call, and is an AWS endpoint through which the
+    ``interruption_queue`` (a name) of each region hears of Spot instances; "" tells nobody. Experiments of FIS run
+    ``time_scale`` times faster than they say.
     """
 
     host: str
@@ -60,6 +63,8 @@ class MotoSpec:
     regions: tuple[str, ...] = ("us-east-1", "us-west-2")
     health_check_seconds: float = 2.0
     router_admin_url: str = ""
+    interruption_queue: str = ""
+    time_scale: float = 1.0
 
 
 async def serve(spec: MotoSpec) -> None:
@@ -84,7 +89,9 @@ async def serve(spec: MotoSpec) -> None:
         try:
             await web.TCPSite(runner, spec.host, spec.port).start()
             logger.info("moto listens on %s:%d", spec.host, spec.port)
-            await _keep_settling(spec, executor)
+            async with asyncio.TaskGroup() as work:
+                work.create_task(_keep_settling(spec, executor))
+                work.create_task(_keep_experimenting(spec, executor))
         finally:
             await runner.cleanup()
 
@@ -98,10 +105,43 @@ async def _keep_settling(spec: MotoSpec, executor: Executor) -> None:
             await asyncio.sleep(spec.health_check_seconds)
             for region in await loop.run_in_executor(executor, moto_scaling.settle_all, spec.regions):
                 logger.info("Auto Scaling replaced instances in %s", region)
-                if spec.router_admin_url:
-                    change = {"service": "autoscaling", "region": region, "operation": "HealthCheck"}
-                    with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                        await client.post(f"{spec.router_admin_url}/changes", json=change)
+                await _tell(client, spec, "autoscaling", region, "HealthCheck")
+
+
+async def _keep_experimenting(spec: MotoSpec, executor: Executor) -> None:
+    loop, clock = asyncio.get_running_loop(), SystemClock()
+    fis = await loop.run_in_executor(executor, _installed_fis)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1.0)) as client:
+        while True:
+            await asyncio.sleep(EXPERIMENT_STEP_SECONDS)
+            said, changed = await loop.run_in_executor(executor, fis.go_on, spec.regions, clock, spec.time_scale)
+            for region in changed:
+                logger.info("FIS interrupted instances in %s", region)
+                await _tell(client, spec, "ec2", region, "TerminateInstances")
+            if said and spec.interruption_queue and spec.router_admin_url:
+                await asyncio.to_thread(_announce, said, spec)
+
+
+async def _tell(client: aiohttp.ClientSession, spec: MotoSpec, service: str, region: str, operation: str) -> None:
+    """Tell the router of a change that no call has made."""
+    if spec.router_admin_url:
+        change = {"service": service, "region": region, "operation": operation}
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            await client.post(f"{spec.router_admin_url}/changes", json=change)
+
+
+def _installed_fis() -> Any:
+    from blackstart.lab.aws import moto_fis  # nobody waits for it while the lab starts
+
+    moto_fis.install()
+    return moto_fis
+
+
+def _announce(said: Iterable[Any], spec: MotoSpec) -> None:
+    from blackstart.lab.aws import announcements, clients  # take a while to load, and most labs never need them
+
+    with contextlib.closing(clients.Clients(spec.router_admin_url)) as of_lab:
+        announcements.announce(said, spec.interruption_queue, of_lab)
 
 
 def load(regions: tuple[str, ...]) -> wsgi.Application:
@@ -125,6 +165,8 @@ def load(regions: tuple[str, ...]) -> wsgi.Application:
                 from blackstart.lab.aws import moto_ssm  # takes a while to load, and nobody waits for it
 
                 moto_ssm.install()
+            if service == "fis":
+                _installed_fis()
             app = create_backend_app(service)
             app.register_error_handler(Exception, _failed)
             return app
