@@ -2,6 +2,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -82,6 +83,15 @@ def test_what_is_left_in_place_stands_above_the_verdict(planted, tmp_path):
 def told(shown):
     """The page's words, all with one space between them."""
     return " ".join(shown.text.split())
+
+
+def test_of_many_changes_the_first_are_shown_and_the_rest_is_a_click_away(planted, tmp_path):
+    folder = planted.plant(tmp_path, replace(planted.SMALL, changes=100, left=30))
+    text = render(folder).read_text(encoding="utf-8")
+    section = text.partition('id="changes"')[2].partition("</section>")[0]
+    shown, _, folded = section.partition("<details")
+    assert "70 more, all undone and read back" in folded
+    assert (shown.count('data-label="made"'), folded.count('data-label="made"')) == (30, 70)
 
 
 def test_the_proof_of_restoration_stands_below_the_changes(region_loss):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from blackstart.journals import numbers, reasons
@@ -25,6 +25,9 @@ STEP_MEANING = {
     "warm": "the cache answered nine of ten reads",
     "serve": "the rest, until users were served",
 }
+
+SHOWN = 20
+"""So many changes are shown at once; of a drill that made more, the others are a click away."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +214,12 @@ class ChangeRow:
 
 def change_rows(measured: Measured) -> list[ChangeRow]:
     return [_change_row(measured, change) for change in measured.changes]
+
+
+def few(rows: Sequence[ChangeRow]) -> tuple[list[ChangeRow], list[ChangeRow]]:
+    """The first rows, and all of what may still be in place; and the rest."""
+    shown = [row for number, row in enumerate(rows) if number < SHOWN or row.left]
+    return shown, [row for number, row in enumerate(rows) if number >= SHOWN and not row.left]
 
 
 def _change_row(measured: Measured, change: ChangeStory) -> ChangeRow:

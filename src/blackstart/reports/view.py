@@ -68,6 +68,7 @@ class View:
     lost_total: int
     changes_sentence: str
     changes: Sequence[tables.ChangeRow]
+    more_changes: Sequence[tables.ChangeRow]
     proof: Sequence[trust.Line]
     trusted: str
     doubts: Sequence[str]
@@ -82,6 +83,7 @@ def view(measured: Measured, verdict: Verdict, hashes: Mapping[str, str]) -> Vie
     undo_bold, undo_rest = sentences.undo_state(measured)
     terms, apart = tables.equation(measured)
     lost = len(measured.data.result.lost) if measured.data.result else 0
+    shown, more = tables.few(tables.change_rows(measured))
     return View(
         title=sentences.page_title(measured, verdict),
         meta=_meta(measured),
@@ -108,7 +110,8 @@ def view(measured: Measured, verdict: Verdict, hashes: Mapping[str, str]) -> Vie
         lost=tables.lost_rows(measured),
         lost_total=lost,
         changes_sentence=sentences.changes(measured),
-        changes=tables.change_rows(measured),
+        changes=shown,
+        more_changes=more,
         proof=proof.lines(measured),
         trusted=sentences.trusted(verdict),
         doubts=verdict.doubts,
