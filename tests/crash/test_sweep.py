@@ -17,7 +17,6 @@ PASSAGES = [
 ]
 SAMPLE = [
     "pod-kill/drill:SIGKILL@applied:1",
-    "zone-power-loss/drill:SIGTERM@applied:2",
     "zone-network-loss/drill:SIGKILL@marked:1+revert:SIGKILL@undone:1",
     "zone-network-loss/drill:with-reverter@applied:2+recover:SIGKILL@undone:1",
     "region-loss/drill:group@applied:3",

@@ -101,6 +101,7 @@ def test_users_move_to_the_standby_region_and_the_numbers_agree_with_others(star
     assert "us-west-2" in (done.journal / "report.html").read_text()
 
 
+@pytest.mark.sweep
 def test_with_synchronous_replication_no_acknowledged_write_is_lost(start_lab):
     lab = start_lab("sync", 'replication = "sync"\nwan_delay_seconds = 0.005\n')
     before = world.with_failover(world.dump(lab.environment()))

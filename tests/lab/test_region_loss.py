@@ -23,7 +23,7 @@ from blackstart.lab import launch
 from blackstart.lab.client import LabClient
 from blackstart.lab.status import Status, environment
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.sweep, pytest.mark.timeout(300)]
 HOME, STANDBY = "us-east-1", "us-west-2"
 
 

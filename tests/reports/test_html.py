@@ -177,6 +177,7 @@ def test_a_journal_with_a_hole_still_gives_a_page_that_says_so(planted, tmp_path
     assert "INCONCLUSIVE" in page(folder).text
 
 
+@pytest.mark.sweep
 def test_ten_times_the_samples_do_not_swell_the_page(planted, tmp_path):
     few, many = (render(planted.plant(tmp_path, planted.SMALL, rate=rate)).stat().st_size for rate in (60, 600))
     assert many < 1.25 * few
