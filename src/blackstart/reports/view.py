@@ -83,7 +83,6 @@ def view(measured: Measured, verdict: Verdict, hashes: Mapping[str, str]) -> Vie
     undo_bold, undo_rest = sentences.undo_state(measured)
     terms, apart = tables.equation(measured)
     lost = len(measured.data.result.lost) if measured.data.result else 0
-    shown, more = tables.few(tables.change_rows(measured))
     return View(
         title=sentences.page_title(measured, verdict),
         meta=_meta(measured),
@@ -102,16 +101,13 @@ def view(measured: Measured, verdict: Verdict, hashes: Mapping[str, str]) -> Vie
         **_pictures(measured, users),
         **_steps(measured, users),
         data_title=_data_title(measured),
-        changes_title=_changes_title(measured),
         data_sentence=sentences.data_loss(measured),
         terms=terms,
         apart=apart,
         **_writes(measured),
         lost=tables.lost_rows(measured),
         lost_total=lost,
-        changes_sentence=sentences.changes(measured),
-        changes=shown,
-        more_changes=more,
+        **_changes(measured),
         proof=proof.lines(measured),
         trusted=sentences.trusted(verdict),
         doubts=verdict.doubts,
@@ -206,6 +202,16 @@ def _data_title(measured: Measured) -> str:
     if result is not None and result.unchecked == 0:
         return "Data: every acknowledged write accounted for"
     return "Data: what became of acknowledged writes"
+
+
+def _changes(measured: Measured) -> dict[str, Any]:
+    shown, more = tables.few(tables.change_rows(measured))
+    return {
+        "changes_title": _changes_title(measured),
+        "changes_sentence": sentences.changes(measured),
+        "changes": shown,
+        "more_changes": more,
+    }
 
 
 def _changes_title(measured: Measured) -> str:
