@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import dns.exception
@@ -15,6 +16,7 @@ from lab_user import order
 from labs import experiment
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+PERIOD_SECONDS = 0.05
 
 
 class Bystander:
@@ -38,7 +40,7 @@ class Bystander:
         async with asyncio.TaskGroup() as group:
             while not self._stop.is_set():
                 group.create_task(self._once())
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(PERIOD_SECONDS)
 
     async def _once(self):
         sent = time.monotonic()
@@ -55,6 +57,11 @@ class Bystander:
             if all(ok for sent, _, ok in self.seen if taken <= sent < taken + 5):
                 return taken
         raise AssertionError("never served again")
+
+    def late(self, at):
+        """How late its orders were around ``at``: on a busy machine nobody's clock is better than that."""
+        sent = sorted(each for each, _, _ in self.seen if at - 3 < each < at + 3)
+        return max(later - earlier for earlier, later in pairwise(sent)) - PERIOD_SECONDS
 
 
 def began(done):
@@ -92,8 +99,8 @@ def test_users_move_to_the_standby_region_and_the_numbers_agree_with_others(star
     assert verdict["lost_writes"] == len(lost) > 0
     assert 0 < verdict["rpo_seconds"] < 2.0
 
-    theirs = bystander.served_again(began(done)) - began(done)
-    assert verdict["rto_seconds"] == pytest.approx(theirs, abs=0.2)
+    again = bystander.served_again(began(done))
+    assert verdict["rto_seconds"] == pytest.approx(again - began(done), abs=0.2 + bystander.late(again))
 
     steps = [step for step in verdict["rto_steps"] if step["seconds"] is not None]
     assert sum(step["seconds"] for step in steps) == pytest.approx(verdict["rto_seconds"], abs=0.01)
