@@ -36,7 +36,7 @@ def test_a_list_is_read_page_by_page_with_its_selector(client):
         kube = client(server.url)
         found = kube.items(PODS, labelSelector="app=orders")
         assert names([next(found)]) == ["a"]
-        assert len(server.requests) == 1
+        assert len(server.requests) <= 2  # one page may be on its way in advance
         assert names(found) == ["b"]
         assert [asked(each) for each in server.requests] == [
             {"labelSelector": "app=orders", "limit": "500"},

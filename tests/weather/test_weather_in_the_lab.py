@@ -46,7 +46,7 @@ def proxies(lab):
         yield (aws, kube), {"AWS_ENDPOINT_URL": aws.url, "KUBECONFIG": str(path)}
 
 
-@pytest.mark.parametrize("name", ["zone-network-loss", "pod-kill"])
+@pytest.mark.parametrize("name", ["zone-network-loss", pytest.param("pod-kill", marks=pytest.mark.sweep)])
 def test_an_experiment_in_a_storm_leaves_nothing(lab, proxies, name):
     (aws, kube), through = proxies
     before = world.dump(lab.environment())
