@@ -53,9 +53,10 @@ def measure(place: Path, what: str, *more: str) -> dict[str, float]:
     else:
         fail_zone(zone=more[1], vpc=more[0], by="power", configuration=configuration)
     seconds = time.monotonic() - began
+    made = len(calls)
     _put_back(opened)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "memory": memory, "made": len(calls)}
+    return {"seconds": seconds, "memory": memory, "made": made}
 
 
 def _put_back(opened: drills.RunningDrill) -> None:
