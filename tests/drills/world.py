@@ -12,7 +12,8 @@ What moves, and so is left out. This is the one list; the names of the fields ar
    workload, and how they are, is compared;
 6. what Kubernetes derives from pods: endpoints, events, leases; and a node's status but for whether it is ready;
 7. after a fail-over only (``with_failover``): which region's data stores are the writer, and what the platform's own
-   automation does with the standby region: its deployments and pods, its node groups and their instances.
+   automation does with the standby region: its deployments and pods, its node groups and their instances;
+8. the history of roll-outs: revision numbers, and ReplicaSets without pods that a Deployment keeps.
 """
 
 from __future__ import annotations

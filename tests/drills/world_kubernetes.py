@@ -13,6 +13,7 @@ import yaml
 
 # 1. versions, times; 6. what the cluster derives
 LEFT_OUT = {"resourceVersion", "generation", "managedFields", "creationTimestamp", "observedGeneration", "status"}
+LEFT_OUT |= {"deployment.kubernetes.io/revision"}  # 8. the history of roll-outs
 DERIVED = {"events", "leases", "endpoints", "endpointslices", "pods", "nodes"}
 CAPACITY = "eks.amazonaws.com/capacityType"
 OWN_TO_A_NODE = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
@@ -26,7 +27,7 @@ def dump(environ: Mapping[str, str], region: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path, resource in _resources(server):
         if resource not in DERIVED:
-            found[resource] = {_name(item): _settled(item) for item in _get(server, path)["items"]}
+            found[resource] = {_name(item): _settled(item) for item in _get(server, path)["items"] if not _past(item)}
     found["pods"] = _pods(_get(server, "/api/v1/pods")["items"])
     found["nodes"] = _nodes(_get(server, "/api/v1/nodes")["items"])
     return found
@@ -44,6 +45,11 @@ def _resources(server: str) -> Iterator[tuple[str, str]]:
 def _get(server: str, path: str) -> Any:
     with urllib.request.urlopen(f"{server}{path}", timeout=10) as answer:
         return json.load(answer)
+
+
+def _past(item: dict[str, Any]) -> bool:
+    """8. A ReplicaSet that a Deployment keeps for its history."""
+    return bool(item["metadata"].get("ownerReferences")) and item.get("spec", {}).get("replicas") == 0
 
 
 def _name(item: dict[str, Any]) -> str:
