@@ -34,6 +34,7 @@ def both(clients, cluster, calls):
     """Clients of moto and of the cluster, to whom a recorder listens."""
     made = Clients(environ=cluster, record=calls.append)
     spot_world.clear(made.kube("shop"))
+    calls.clear()
     yield made
     made.close()
 
