@@ -19,10 +19,7 @@ lab: $(VENV)/.lab-installed  ## the embedded lab alone, until Ctrl-C
 	@$(BIN)/blackstart lab up
 
 test: $(VENV)/.dev-installed  ## every test, on real processes; ARGS=tests/changes only some
-	@$(BIN)/coverage erase
-	$(if $(ARGS),$(BIN)/coverage run -m pytest $(ARGS),$(BIN)/python tests/run.py)
-	@$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report --skip-covered --skip-empty
+	$(BIN)/python $(if $(ARGS),-m pytest $(ARGS),tests/run.py)
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
@@ -53,4 +50,4 @@ $(VENV)/.dev-installed: $(VENV)/bin/python pyproject.toml
 	@touch $@ $(VENV)/.lab-installed
 
 clean:
-	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

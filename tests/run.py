@@ -1,16 +1,20 @@
 """Every test, in several pytest processes at the same time, because most tests wait most of the time.
 
-Run by ``make test``. Prints how far each is, then the whole output of each; exits with 1 if one of them failed.
+Run by ``make test``. Prints how far each is, then the whole output of each, then how much of the product's code they
+ran; exits with 1 if one of them failed, or if that was less than pyproject.toml wants.
 """
 
 import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent
+COVERING = (sys.executable, "-m", "slipcover")
 SHARDS = (
     ("drills",),
     ("changes/test_[l-z]*.py", "crash"),
@@ -25,11 +29,12 @@ LOOK_SECONDS, TOLD_SECONDS = 1.0, 30.0
 
 @dataclass
 class Shard:
-    """One pytest process; its output is in ``output``."""
+    """One pytest process; its output is in ``output``, and what it ran in ``covered``."""
 
     name: str
     process: subprocess.Popen
     output: Path
+    covered: Path
 
     @property
     def far(self) -> str:
@@ -46,23 +51,19 @@ def start(folder: Path) -> list[Shard]:
     for number, names in enumerate(SHARDS, 1):
         paths = [path for name in names for path in sorted(HERE.glob(name))]
         paths += others if number == len(SHARDS) else []
-        output = folder / f"{number}"
-        first = ["nice", "-n", "5"] if names and names[0].startswith(PATIENT) else []
+        output, covered = folder / f"{number}", folder / f"{number}.json"
         command = [
-            *first,
-            sys.executable,
-            "-m",
-            "coverage",
-            "run",
-            "-m",
-            "pytest",
-            "-q",
-            "--durations=15",
-            *map(str, paths),
+            *(["nice", "-n", "5"] if names and names[0].startswith(PATIENT) else []),
+            *COVERING,
+            *("--source", "src/blackstart", "--json", "--out", str(covered)),
+            *("-m", "pytest", "-q", "--durations=15", *map(str, paths)),
         ]
         with output.open("wb") as file:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
-        shards.append(Shard(", ".join((*names, *(path.name for path in paths if path in others))), process, output))
+            process = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
+            )
+        name = ", ".join((*names, *(path.name for path in paths if path in others)))
+        shards.append(Shard(name, process, output, covered))
     return shards
 
 
@@ -90,7 +91,24 @@ def main() -> int:
                     shard.process.terminate()
         for shard in shards:
             print(f"\n=== {shard.name}\n{shard.output.read_text(errors='replace')}", flush=True)
-        return int(any(shard.process.returncode for shard in shards))
+        failed = any(shard.process.returncode for shard in shards)
+        return int(not _covers_enough(shards) or failed)
+
+
+def _covers_enough(shards: list[Shard]) -> bool:
+    """Whether all shards together ran as much as they should; prints what they did not run."""
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["coverage"]["report"]["fail_under"]
+    found = [str(shard.covered) for shard in shards if shard.covered.exists()]
+    told = (
+        "--out",
+        str(shards[0].covered.with_name("all.json")),
+        "--skip-covered",
+        "--missing-width",
+        "40",
+        "--fail-under",
+        str(wanted),
+    )
+    return bool(found) and subprocess.call([*COVERING, "--merge", *found, *told], cwd=ROOT) == 0
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,6 +68,29 @@ class FileDrill:
         """To the drill and its reverter."""
         for pid in self.pids:
             os.kill(pid, number)
+
+    def halt(self) -> None:
+        """Both stand still, as on a machine that sleeps; never in the middle of a write, which on one machine would
+        keep everybody else from the log."""
+        while True:
+            self.signal(signal.SIGSTOP)
+            wait_until(lambda: all(psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in self.pids))
+            if not self._writing():
+                return
+            self.signal(signal.SIGCONT)
+            time.sleep(0.02)
+
+    def _writing(self) -> bool:
+        scheme, _, path = self.url.partition("://")
+        if scheme != "sqlite":
+            return False
+        try:
+            with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as db:
+                db.execute("BEGIN IMMEDIATE")
+                db.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return True
+        return False
 
     def wake_reverter(self) -> None:
         os.kill(self.pids[1], signal.SIGCONT)

@@ -147,7 +147,7 @@ def test_a_machine_that_lives_is_not_disturbed(desk, file_drill):
 def test_a_machine_that_stood_still_and_wakes_up_finds_that_its_drill_is_over(desk, team, file_drill):
     path = desk.file("a.txt")
     drill = file_drill(host="elsewhere").run_in()
-    drill.signal(signal.SIGSTOP)
+    drill.halt()
     desk.clock = SystemClock()
     assert recovered(desk, lease_seconds=2).complete
     drill.signal(signal.SIGCONT)
@@ -162,7 +162,7 @@ def test_what_a_machine_applies_after_it_was_recovered_is_put_back_there(desk, f
     slow.touch()
     drill = file_drill(host="elsewhere").start("deaf" if dies else "")
     wait_until(lambda: desk.states() == ["planned"])
-    drill.signal(signal.SIGSTOP)
+    drill.halt()
     desk.clock = SystemClock()
     reach = replace(desk.reach(), settle_seconds=0.5)
     assert recover(desk.log, lambda found: reach, clock=desk.clock, lease_seconds=2).complete

@@ -101,7 +101,7 @@ def test_a_reverter_that_died_is_started_again_before_the_next_fault(desk, gate,
     inject([desk.change(desk.file("a"))], gate, WRITING)
     first = watch.pid
     os.kill(first, 9)
-    wait_until(lambda: watch.pid is None)
+    wait_until(lambda: watch.pid != first)
     inject([desk.change(desk.file("b"))], gate, WRITING)
     assert watch.pid not in (None, first)
 

@@ -9,7 +9,7 @@ from labs import ROOT, experiment, spread, states
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 AS_IT_IS = {"BLACKSTART_EVICTED_AFTER_SECONDS": "20"}
-SAMPLE = ["node-not-ready", "pod-kill-repeated", "spot-interruption"]
+SAMPLE = ["spot-interruption"]
 ELSEWHERE = {"pod-kill", "region-loss", "zone-network-loss"}
 EVERY = sorted({path.stem for path in (ROOT / "experiments").glob("*.yaml")} - ELSEWHERE)
 

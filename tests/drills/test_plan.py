@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 READS = re.compile("(Describe|Get|List)")
 RBAC = "rbac.authorization.k8s.io"
-SAMPLE = {"no-capacity", "pod-kill", "region-loss", "zone-power-loss"}
+SAMPLE = {"pod-kill", "region-loss"}
 EXPERIMENTS = [
     path.stem if path.stem in SAMPLE else pytest.param(path.stem, marks=pytest.mark.sweep)
     for path in sorted((ROOT / "experiments").glob("*.yaml"))
