@@ -1,10 +1,10 @@
 """moto's server, one call at a time, and as far away as a test wants it. Run as a script with a port.
 
-moto forgets things when two calls change one object at once, as AWS does not. It has the lab's zonal shifts,
-fail-over of caches and commands to instances, which moto lacks. Beside AWS's, it answers
-``POST /bench/latency?seconds=S`` (every call takes so much longer), ``POST /bench/doom?pid=P&at=N`` (SIGKILL for P in
-the middle of the N-th swap of a network ACL), and ``GET /bench/swaps``: when each was asked for, and when the doomed
-process was killed, on the monotonic clock of this machine.
+moto forgets things when two calls change one object at once, as AWS does not. It has the lab's zonal shifts, routing
+controls, fail-over and reboots of caches, global datastores and commands to instances, which moto lacks. Beside AWS's,
+it answers ``POST /bench/latency?seconds=S`` (every call takes so much longer), ``POST /bench/doom?pid=P&at=N`` (SIGKILL
+for P in the middle of the N-th swap of a network ACL), and ``GET /bench/swaps``: when each was asked for, and when the
+doomed process was killed, on the monotonic clock of this machine.
 """
 
 import io
@@ -23,7 +23,8 @@ from werkzeug.serving import WSGIRequestHandler, run_simple
 from blackstart.clock import SystemClock
 from blackstart.lab.aws import moto_ssm
 from blackstart.lab.aws.moto_arc import ZonalShifts
-from blackstart.lab.aws.moto_failover import Failovers
+from blackstart.lab.aws.moto_routing import RoutingControls
+from blackstart.lab.aws.moto_verbs import GlobalDatastores
 
 SWAP = b"Action=ReplaceNetworkAclAssociation"
 
@@ -78,8 +79,8 @@ class _Quiet(WSGIRequestHandler):
 
 
 if __name__ == "__main__":
-    elasticache_urls.url_paths = dict.fromkeys(elasticache_urls.url_paths, Failovers.dispatch)
+    elasticache_urls.url_paths = dict.fromkeys(elasticache_urls.url_paths, GlobalDatastores.dispatch)
     moto_ssm.install()
     moto = DomainDispatcherApplication(create_backend_app)
-    far = FarAway(ZonalShifts(moto, SystemClock().now))
+    far = FarAway(ZonalShifts(RoutingControls(moto), SystemClock().now))
     run_simple("127.0.0.1", int(sys.argv[1]), far, threaded=True, request_handler=_Quiet)

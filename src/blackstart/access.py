@@ -14,6 +14,7 @@ READS = ("Describe", "Get", "List", "Head")
 """How the names of AWS operations begin that change nothing."""
 KUBERNETES_READS = ("get", "list", "watch")
 GROUPS = {
+    "backups": "velero.io",
     "daemonsets": "apps",
     "deployments": "apps",
     "horizontalpodautoscalers": "autoscaling",
@@ -23,6 +24,7 @@ GROUPS = {
     "nodepools": "karpenter.sh",
     "poddisruptionbudgets": "policy",
     "replicasets": "apps",
+    "restores": "velero.io",
     "statefulsets": "apps",
 }
 """The API group of resources that are not in the core group; their names alone are in permissions."""

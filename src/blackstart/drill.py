@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +24,11 @@ from blackstart.changes.keeping import Keeper, Keeping
 from blackstart.changes.model import Change
 from blackstart.changes.registry import Kinds
 from blackstart.clock import Clock
-from blackstart.errors import BlackstartError, JournalUnwritable, Refused, UndoLogUnusable
-from blackstart.journals import close, folder, restoration
+from blackstart.errors import BlackstartError, JournalUnreadable, JournalUnwritable, Refused, UndoLogUnusable
+from blackstart.journals import calls_source, close, folder, restoration, watching
 from blackstart.journals.measure import Measured
 from blackstart.journals.verdict import Verdict
-from blackstart.observer import ledger, process, readback
+from blackstart.observer import events, ledger, process, readback
 from blackstart.observer.events import EventLog
 from blackstart.observer.samples import Outcome
 from blackstart.reports import html
@@ -38,6 +39,7 @@ JOURNAL_KEY = "blackstart_journal"
 DRILL_KEY = "blackstart_drill"
 SEED_VARIABLE = "BLACKSTART_SEED"
 AFTER_UNDO_SECONDS = 3.0
+COMPLETED = "completed"
 
 
 @runtime_checkable
@@ -73,6 +75,11 @@ class OpenDrill(Protocol):
 
         Returns at once. Should it end before its time, the drill cannot pass.
         """
+        ...
+
+    def note(self, kind: str, **fields: Any) -> None:
+        """Add an event to the journal, seen now; ``observer.events`` says which kinds there are. A drill that is only
+        planned has nothing to tell."""
         ...
 
 
@@ -118,6 +125,9 @@ class RunningDrill:
                 nothing=nothing,
                 region_drill=region_drill,
             )
+        if region_drill:
+            (most, _), *_ = Counter(change.target.region for change in changes).most_common(1)
+            _tell(self, "lost", region=most)
 
     def keep(self, keeper: Keeper, subject: str, *, duration_seconds: float) -> None:
         def again(changes: Sequence[Change], seconds: float) -> None:
@@ -129,6 +139,9 @@ class RunningDrill:
         keeping = Keeping(keeper, duration_seconds, self.clock, again, lapsed)
         self.kept.append(keeping)
         keeping.start()
+
+    def note(self, kind: str, **fields: Any) -> None:
+        _tell(self, kind, **fields)
 
     def rest(self) -> None:
         """Let no fault be kept up any more; returns when nothing of it is under way."""
@@ -217,8 +230,11 @@ def _end(drill: RunningDrill, toolkit: Mapping[str, Any] | None) -> tuple[Measur
     if report.verified or report.restored or drill.gate.reach.log.entries(drill.id):
         drill.clock.sleep(AFTER_UNDO_SECONDS)
     if drill.observer is not None:
+        if not reason and (toolkit or {}).get("status") == COMPLETED:
+            watching.homecoming(drill.journal, drill.clock)
         drill.observer.stop()  # before the last check, so that no write comes after it
         _check_ledger(drill)
+    _ask_for_calls(drill)
     if toolkit is not None:
         folder.write_json(drill.journal / folder.TOOLKIT, toolkit)
     measured, verdict = close.close(drill.journal)
@@ -236,7 +252,20 @@ def _check_ledger(drill: RunningDrill) -> None:
         _tell(drill, "note", text=str(error))
 
 
-def _tell(drill: RunningDrill, kind: str, **fields: str) -> None:
+def _ask_for_calls(drill: RunningDrill) -> None:
+    """Copy the platform's record of calls from the fault on, where there is one; a journal that cannot take it ends
+    without."""
+    url = drill.settings.evidence.calls_url
+    with contextlib.suppress(JournalUnwritable, JournalUnreadable):
+        began = events.fault_at(drill.journal)
+        if url and began is not None:
+            since = began + events.origin(drill.journal)
+            lost = {str(event.fields["region"]) for event in events.read(drill.journal) if event.kind == "lost"}
+            regions = lost or {drill.settings.service.home_region}
+            calls_source.collect(drill.journal, url, regions, since, drill.clock)
+
+
+def _tell(drill: RunningDrill, kind: str, **fields: Any) -> None:
     """An event for the journal; a journal that cannot be written must not keep anything from being put back."""
     with contextlib.suppress(JournalUnwritable):
         drill.events.add(kind, **fields)
@@ -248,3 +277,15 @@ def undo_all(drill: RunningDrill) -> UndoReport:
     if any(entry.open for entry in drill.gate.reach.log.entries(drill.id)):
         _tell(drill, "phase", name="undo")
     return undo(drill.id, drill.gate.reach)
+
+
+def undo_faults(drill: RunningDrill, numbers: Sequence[int], patience_seconds: float) -> list[UndoReport]:
+    """Undo the faults with these numbers, one after the other in this order; UndoIncomplete if one is not put back
+    ``patience_seconds`` after its turn came, with the later ones as they are. None of them may be kept up."""
+    if numbers:
+        _tell(drill, "phase", name="undo")
+    reports = []
+    for number in numbers:
+        reports.append(undo(drill.id, drill.gate.reach, faults=(number,), patience_seconds=patience_seconds))
+        reports[-1].require()
+    return reports

@@ -73,14 +73,17 @@ class NotYet(BlackstartError):
     """``what`` is ``still`` in a state in which it cannot be changed; nothing was changed; asking again may help.
 
     ``patience_seconds``: for how long that is worth trying, if it is longer than for other errors that may pass.
+    ``begun``: it was changed, and what is waited for is that the change is in force.
     """
 
     what: str
     still: str
     patience_seconds: float = 0.0
+    begun: bool = False
 
     def __str__(self) -> str:
-        return f"{self.what} is still {self.still}, so it was left alone; try again later"
+        left = "" if self.begun else ", so it was left alone"
+        return f"{self.what} is still {self.still}{left}; try again later"
 
 
 @dataclass

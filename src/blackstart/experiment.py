@@ -89,6 +89,7 @@ class Expects(_Strict):
     longest_outage_seconds: float | None = None
     p95_seconds: float | None = None
     p99_seconds: float | None = None
+    failback_downtime_seconds: float | None = None
 
 
 class Extension(_Strict):
@@ -96,6 +97,7 @@ class Extension(_Strict):
 
     name: Literal["blackstart"]
     fault: str = Field(default="", description="the failure in a few words: loss of zone us-east-1b")
+    felt: bool = Field(default=True, description="false: nobody need feel it: a restore, for one")
     expects: Expects = Expects()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ NARROWED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "route53:ListTagsForResource": lambda asked: f"{asked['ResourceType']}/{asked['ResourceId']}",
 }
 """The resource of reads that IAM does not only grant on everything, by what they were asked."""
+ANYWHERE = ("sts", "route53-recovery-cluster")
+"""Services of which any region's endpoint may be asked."""
 
 
 def run(file: Path, as_json: bool, scope: Path | None = None) -> int:
@@ -75,12 +77,24 @@ def needed(planned: Planned) -> Iterator[Need]:
     yield from conditions.needs(planned.settings.scope.stop)
     for module, function, arguments in planned.probes:
         names = getattr(import_module(module), "PERMISSIONS", {}).get(function, ())
-        cluster = _cluster(str(arguments.get("context", "")))
-        yield from in_namespace(names, cluster, str(arguments.get("namespace", "")))
+        yield from _of_probe(names, arguments)
     evidence = planned.settings.evidence
     yield from watch.needs(evidence, _cluster(evidence.kube_context), account)
     yield from _residue(planned)
     yield from _undo_log(planned.settings.undo_log, account)
+
+
+def _of_probe(names: Iterable[str], arguments: Mapping[str, Any]) -> Iterator[Need]:
+    """``names``, in each cluster and region that the probe's arguments name."""
+    listed = tuple(names)
+    of_clusters = [name for name in listed if name.startswith(KUBERNETES)]
+    of_aws = [name for name in listed if name not in of_clusters]
+    contexts = {value for key, value in arguments.items() if key.endswith("context")} or {""}
+    regions = {value for key, value in arguments.items() if key.endswith("region") and value} or {""}
+    for cluster in sorted({_cluster(str(context)) for context in contexts} if of_clusters else ()):
+        yield from in_namespace(of_clusters, cluster, str(arguments.get("namespace", "")))
+    for region in sorted(map(str, regions)):
+        yield from (Aws(name, when=within(region)) for name in of_aws)
 
 
 def _account(planned: Planned) -> str:
@@ -96,7 +110,7 @@ def _of_call(call: Call, account: str) -> Need:
     narrowed = NARROWED.get(call.action)
     service = call.action.partition(":")[0]
     if narrowed is None:
-        return Aws(call.action, when=within(call.region) if service != "sts" else None)
+        return Aws(call.action, when=within(call.region) if service not in ANYWHERE else None)
     return Aws(call.action, (arn(service, call.region, account if call.region else "", narrowed(call.arguments)),))
 
 

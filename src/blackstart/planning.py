@@ -44,7 +44,7 @@ from blackstart.scope import Scope
 from blackstart.settings import Settings
 
 ACTIONS = f"{experiment.OURS}actions."
-UNDO = ("blackstart.actions.recovery", "undo")
+UNDOES = (("blackstart.actions.recovery", "undo"), ("blackstart.actions.regions", "fail_back"))
 REFUSED = 3
 ATTEMPTS = 3  # somebody waits for the plan, and nothing is at stake
 
@@ -115,6 +115,9 @@ class PlannedDrill:
         if fault := next(mine, None):
             kept = replace(fault, kept=True, keeping=(*fault.keeping, *keeper.needs()))
             self.proposals[self.proposals.index(fault)] = kept
+
+    def note(self, kind: str, **fields: Any) -> None:
+        """Nothing happens, so there is nothing to tell."""
 
 
 def run(file: Path, as_json: bool, scope: Path | None = None, seed: int | None = None) -> int:
@@ -209,7 +212,7 @@ def _ask(
     arguments = dict(substitute(provider.arguments, configuration, {}) or {})
     if not provider.module.startswith(ACTIONS):
         return provider.module, provider.func, arguments
-    if (provider.module, provider.func) == UNDO:
+    if (provider.module, provider.func) in UNDOES:
         drill.held.clear()
         return None
     function = getattr(import_module(provider.module), provider.func)

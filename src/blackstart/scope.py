@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validat
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEK: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WORKDAYS = WEEK[:5]
+NOTHING = "nothing"
+"""The unit of the share of a change that takes nothing away: it adds something, sets a value, or promises."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,7 @@ class Scope(_Table):
     forbidden_tags: tuple[Name, ...] = Field(default=(), description="a key, or key=value, that no target may carry")
     whole_region: bool = Field(default=False, description="may a region drill lose all zones of a region at once")
     past_budgets: bool = Field(default=False, description="may pods go that a PodDisruptionBudget wants to keep")
+    cold_caches: bool = Field(default=False, description="may a cache be emptied, which nobody can put back")
     largest_share: ShareLimit = Field(default=0.5, description="of anything that a selection counts")
     shares: Mapping[str, ShareLimit] = Field(
         default_factory=dict, description="largest share by unit (pod, instance, zone …), instead of largest_share"

@@ -7,12 +7,13 @@ Found by ``$BLACKSTART_CONFIG``, else ``./blackstart.toml``. The scope may be in
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from blackstart.errors import ConfigInvalid
 from blackstart.scope import Scope
@@ -68,6 +69,9 @@ class Objectives(_Table):
     longest_outage_seconds: float | None = None
     p95_seconds: float | None = Field(default=0.1, description="outside the outage")
     p99_seconds: float | None = Field(default=0.2, description="outside the outage")
+    failback_downtime_seconds: float | None = Field(
+        default=None, description="in which users were not served, from undo until home serves them again"
+    )
 
 
 class Evidence(_Table):
@@ -79,6 +83,31 @@ class Evidence(_Table):
     namespace: str = ""
     deployment: str = Field(default="", description="deployment that is scaled up (scale)")
     event_object: str = Field(default="", description="object whose Kubernetes Events tell detect and decide")
+    calls_url: str = Field(
+        default="",
+        description="where the platform tells, as JSON, which AWS calls were made; docs/measuring-region-loss.md",
+    )
+
+
+class Stores(_Table):
+    """The data stores that drills look into or break, by region, as one who administers them connects.
+
+    A change remembers how to reach what it changed, in the undo log and in journals: so no password may be in here.
+    PostgreSQL reads them from ``$PGPASSFILE``, Redis from ``$REDISCLI_AUTH``.
+    """
+
+    databases: Mapping[str, str] = Field(
+        default_factory=dict, description="libpq connection string of the writer's endpoint, by region"
+    )
+    caches: Mapping[str, str] = Field(default_factory=dict, description="redis:// URL of the primary, by region")
+
+    @field_validator("databases", "caches")
+    @classmethod
+    def _no_passwords(cls, addresses: Mapping[str, str]) -> Mapping[str, str]:
+        for region, address in addresses.items():
+            if re.search(r"password\s*=|://[^/@]*:[^/@]+@", address):
+                raise ValueError(f"the address in {region} holds a password; leave it to $PGPASSFILE or $REDISCLI_AUTH")
+        return addresses
 
 
 class Prices(_Table):
@@ -97,6 +126,7 @@ class Settings(_Table):
     observer: Observing = Observing()
     objectives: Objectives = Objectives()
     evidence: Evidence = Evidence()
+    stores: Stores = Stores()
     prices: Prices = Prices()
     journals: str = Field(default="journals", description="folder for journals, relative to the working folder")
     undo_log: str = Field(default="", description="URL of the undo log; empty: sqlite in the user's state folder")

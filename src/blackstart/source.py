@@ -58,6 +58,7 @@ def record_of(
         origin_monotonic=clock.monotonic(),
         environment=in_force.scope.environment,
         fault=fault,
+        felt=extension.felt,
         service=in_force.service.model_dump(),
         observing=in_force.observer.model_dump(),
         objectives=experiment.effective(in_force.objectives, extension).model_dump(),

@@ -11,6 +11,7 @@ sys.path += [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 import exec_kubelet
 import kube_server
 import moto_server
+import postgres_pair
 from file_drills import FileDrill
 from file_text import FileText
 
@@ -118,6 +119,13 @@ def file_drill(desk):
 def moto_url(tmp_path_factory):
     with moto_server.running(tmp_path_factory.mktemp("moto")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """Two PostgreSQL servers, of which one follows the other; each test leaves them so."""
+    with postgres_pair.running() as pair:
+        yield pair
 
 
 @pytest.fixture(scope="session")

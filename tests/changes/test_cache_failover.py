@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 from test_kind_permissions import differences, walk
 
-from blackstart.changes.cache_failover import CacheFailover, find_shards, plan_cache_failovers
+from blackstart.changes.cache_failover import CacheFailover, find_shards, plan_cache_failovers, plan_group_failovers
 from blackstart.changes.clients import Clients
 from blackstart.changes.gate import inject
 from blackstart.changes.kind import Ending
@@ -94,6 +94,27 @@ def test_more_than_aws_allows_in_a_day_are_refused(clients, found, cache):
     shards = find_shards(clients, REGION, ["orders"]) * 16
     with pytest.raises(Refused, match="15 in 24 hours"):
         plan_cache_failovers(shards, found, [ZONE])
+    with pytest.raises(Refused, match="15 in 24 hours"):
+        plan_group_failovers(shards, "123456789012", REGION)
+
+
+def test_a_named_group_fails_over_wherever_its_primary_is(clients, found, cache, elasticache, aws_gate):
+    cache("b", "b")
+    (change,) = plan_group_failovers(find_shards(clients, REGION, ["orders"]), "123456789012", REGION)
+    assert change.target.zone == ""
+    inject([change], aws_gate, "failing over cache orders")
+    assert primary(elasticache) == "orders-002"
+    assert undo("drill-1", aws_gate.reach).complete
+
+
+@pytest.mark.parametrize(
+    ("zones", "asked", "reason"),
+    [("a", {}, "it has no replica"), ("ab", {"fails_over": False}, "automatic fail-over is not enabled")],
+)
+def test_a_named_group_that_cannot_fail_over_is_refused(clients, cache, zones, asked, reason):
+    cache(*zones, **asked)
+    with pytest.raises(Refused, match=reason):
+        plan_group_failovers(find_shards(clients, REGION, ["orders"]), "123456789012", REGION)
 
 
 def test_applying_and_undoing_again_does_nothing_more(clients, found, cache, elasticache):

@@ -213,7 +213,7 @@ def prometheus(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    target = f"{{static_configs: [{{targets: ['127.0.0.1:{port}']}}], job_name: itself, scrape_interval: 100ms}}"
+    target = f"{{static_configs: [{{targets: ['127.0.0.1:{port}']}}], job_name: itself, scrape_interval: 1s}}"
     (folder / "prometheus.yml").write_text(f"scrape_configs: [{target}]\n")
     arguments = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
     with (folder / "log").open("wb") as log:
@@ -235,7 +235,7 @@ def prometheus(tmp_path_factory):
 def _has_samples(url):
     try:
         with urllib.request.urlopen(f"{url}/api/v1/query?query=up", timeout=1) as answer:
-            return bool(json.loads(answer.read())["data"]["result"])
+            return [each["value"][1] for each in json.loads(answer.read())["data"]["result"]] == ["1"]
     except OSError:
         return False
 

@@ -4,7 +4,13 @@ import pytest
 from test_kind_permissions import differences, walk
 
 from blackstart.changes.clients import Clients
-from blackstart.changes.database_failover import ClusterFailover, ClusterWriter, find_clusters, plan_failovers
+from blackstart.changes.database_failover import (
+    ClusterFailover,
+    ClusterWriter,
+    find_clusters,
+    plan_cluster_failover,
+    plan_failovers,
+)
 from blackstart.changes.gate import inject
 from blackstart.changes.kind import Ending
 from blackstart.changes.network import find_vpc
@@ -53,6 +59,36 @@ def writer(rds):
 
 def plan(clients, found, **more):
     return plan_failovers(find_clusters(clients, REGION, ["orders"]), found, [ZONE], **more)
+
+
+def plan_named(clients, to="", **more):
+    (found,) = find_clusters(clients, REGION, ["orders"])
+    return plan_cluster_failover(found, to, **more)
+
+
+@pytest.mark.parametrize("to", ["orders-2", ""])
+def test_the_writer_of_a_named_cluster_moves_to_a_named_reader_or_to_the_first(clients, cluster, rds, aws_gate, to):
+    cluster("a", "a", "a")
+    (change,) = plan_named(clients, to, fail_back=True)
+    assert (change.target.account, change.target.region, change.share) == ("123456789012", REGION, None)
+    inject([change], aws_gate, "failing over orders")
+    assert writer(rds) == (to or "orders-1")
+    assert undo("drill-1", aws_gate.reach).complete
+    assert writer(rds) == "orders-0"
+
+
+@pytest.mark.parametrize(
+    ("zones", "to", "why"),
+    [
+        ("aa", "orders-0", "orders-0 is its writer already"),
+        ("aa", "billing", "billing is no reader of it that is available; there is orders-1"),
+        ("a", "", "no reader is available"),
+    ],
+)
+def test_a_named_cluster_that_cannot_fail_over_is_refused(clients, cluster, zones, to, why):
+    cluster(*zones)
+    with pytest.raises(Refused, match=why):
+        plan_named(clients, to)
 
 
 def test_the_writer_moves_out_of_the_zone_and_stays_there(clients, found, cluster, rds, aws_gate):

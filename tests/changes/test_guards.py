@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from file_text import FileText
 
 from blackstart.changes import guards
 from blackstart.changes.gate import inject
 from blackstart.changes.guards import Finding, Request, ask, refusal
 from blackstart.changes.model import Share
+from blackstart.changes.registry import Kinds
 from blackstart.changes.sqlite_log import SqliteLog
 from blackstart.changes.undo import undo
 from blackstart.errors import Refused, ServiceUnreachable
@@ -19,6 +21,12 @@ PODS = Share("pod", "shop/shop Deployment orders", ("a", "b"), 3)
 OFFICE = Window(start="10:00", end="16:00", timezone="Europe/Berlin")  # the desk's clock says midnight
 NEW_YEAR = Freeze(reason="New Year", begins="2025-12-31", ends="2026-01-02")
 BUDGET = Query(name="error budget left", url="http://127.0.0.1:9", query="budget", below=0.2)
+
+
+class Emptied(FileText):
+    """A kind that the name says of: what it takes, nobody puts back."""
+
+    name = "test.emptied"
 
 
 class TeamLog(SqliteLog):
@@ -41,6 +49,7 @@ CASES = {
         {},
         "would go past budget shop/orders",
     ),
+    "cold caches": ([{}], {}, "and the scope does not say cold_caches = true"),
     "undo log": ([{}], {}, "and the undo log are both in region us-east-1"),
     "windows": ([{}], {"windows": (OFFICE,)}, "is outside the scope's windows"),
     "freezes": ([{}], {"freezes": (NEW_YEAR,)}, "there is a freeze: New Year"),
@@ -56,6 +65,9 @@ def case(request, desk):
     if request.param == "undo log":
         gate = replace(gate, reach=replace(gate.reach, log=log))
     changes = [desk.change(desk.file(str(number)), **fields) for number, fields in enumerate(wrong)]
+    if request.param == "cold caches":
+        gate = replace(gate, reach=replace(gate.reach, kinds=Kinds([Emptied()])))
+        changes = [replace(each, kind=Emptied.name, before={**each.before, "keys": 3}) for each in changes]
     yield changes, replace(gate, scope=gate.scope.model_copy(update=scope)), reason
     log.close()
 
@@ -239,3 +251,22 @@ def test_the_clock_decides_each_time_anew(desk):
     desk.clock.advance(12 * 3600)
     inject([desk.change(path)], gate, WRITING)
     assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("before", [None, {}, {"keys": 0}, {"keys": True}, {"keys": "many"}])
+def test_a_cache_of_which_is_not_known_what_it_would_lose_is_not_emptied(desk, before):
+    change = replace(desk.change(desk.folder / "a"), kind="redis.emptied", before=before)
+    scope = desk.gate().scope.model_copy(update={"cold_caches": True})
+    assert "is not known" in refusal(Request(scope, [change], [], desk.reach()))
+    assert refusal(Request(scope, [replace(change, before={"keys": 7})], [], desk.reach())) is None
+
+
+@pytest.mark.parametrize("how", [{"region_drill": True}, {"whole_region": True}, {"past_budgets": True}])
+def test_nothing_else_in_the_scope_lets_a_cache_be_emptied(desk, how):
+    change = replace(desk.change(desk.folder / "a"), kind="redis.emptied", before={"keys": 7})
+    scope = desk.gate().scope.model_copy(update={"largest_share": 1.0, **how})
+    beside = [desk.change(desk.folder / "b"), change]
+    assert "cold_caches" in refusal(
+        Request(scope, beside, [], desk.reach(), region_drill=how == {"region_drill": True})
+    )
+    assert "cold_caches" in refusal(Request(scope, beside, [change], desk.reach()))

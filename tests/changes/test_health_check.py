@@ -1,7 +1,7 @@
 import pytest
 
 from blackstart.changes.gate import inject
-from blackstart.changes.health_check import InvertedHealthCheck, find_health_check, plan_inversion
+from blackstart.changes.health_check import InvertedHealthCheck, find_health_check, plan_inversion, plan_pretence
 from blackstart.changes.kind import Ending
 from blackstart.changes.undo import undo
 from blackstart.errors import Refused
@@ -68,3 +68,36 @@ def test_undo_after_no_apply_and_a_second_undo_do_nothing(clients, check, invert
     assert kind.undo([change], clients)[change.id].ending is Ending.UNTOUCHED
     assert kind.verify([change], clients)[change.id].ending is Ending.UNTOUCHED
     assert inverted() is False
+
+
+@pytest.fixture
+def config(clients, check):
+    route53 = clients.aws("route53")
+    return lambda: route53.get_health_check(HealthCheckId=check)["HealthCheck"]["HealthCheckConfig"]
+
+
+def test_one_is_stuck_healthy_until_it_is_let_look_again(clients, check, config, aws_gate):
+    (change,) = plan_pretence(find_health_check(clients, check))
+    assert "counts as healthy whatever happens" in change.summary
+    inject([change], aws_gate, FAILING)
+    assert (config()["Disabled"], config()["Inverted"]) == (True, False)
+    assert undo("drill-1", aws_gate.reach).complete
+    assert config()["Disabled"] is False
+
+
+@pytest.mark.parametrize(
+    ("already", "why"), [({"Disabled": True}, "disabled already"), ({"Inverted": True}, "counts as unhealthy")]
+)
+def test_one_cannot_be_pretended_healthy_that_is_falsified_already(clients, check, already, why):
+    clients.aws("route53").update_health_check(HealthCheckId=check, **already)
+    with pytest.raises(Refused, match=f"not pretending health check {check} healthy: .*{why}"):
+        plan_pretence(find_health_check(clients, check))
+
+
+def test_one_that_was_disabled_before_is_failed_and_stays_disabled(clients, check, config):
+    clients.aws("route53").update_health_check(HealthCheckId=check, Disabled=True)
+    (change,) = plan_inversion(find_health_check(clients, check))
+    kind = InvertedHealthCheck()
+    kind.apply([change], clients)
+    assert kind.undo([change], clients)[change.id].ending is Ending.RESTORED
+    assert (config()["Disabled"], config()["Inverted"]) == (True, False)

@@ -23,16 +23,27 @@ from blackstart.changes.rates import counted
 from blackstart.changes.registry import Kinds, names
 
 REGION = "us-east-1"
-WITHOUT_AN_API = {"lab.control_plane", "lab.data_stores"}
+WITHOUT_AN_API = {
+    "lab.control_plane",
+    "lab.data_stores",
+    "postgres.connections",
+    "postgres.replication",
+    "redis.emptied",
+}
 ELSEWHERE = {
+    "arc.routing_control",
     "arc.zonal_shift",
     "autoscaling.processes",
     "ec2.spot_notice",
     "elasticache.failover",
+    "elasticache.global_failover",
+    "elasticache.global_primary",
+    "elasticache.node_reboot",
     "elbv2.subnets",
     "fis.spot_interruption",
     "karpenter.node",
     "kubernetes.autoscaler_ceiling",
+    "kubernetes.config_value",
     "kubernetes.container_kill",
     "kubernetes.cordon",
     "kubernetes.image",
@@ -40,9 +51,17 @@ ELSEWHERE = {
     "kubernetes.pod_deletion",
     "kubernetes.pod_eviction",
     "kubernetes.replicas",
+    "rds.capacity_ceiling",
     "rds.cluster_failover",
     "rds.cluster_writer",
+    "rds.global_failover",
+    "rds.global_switchover",
+    "rds.global_writer",
+    "rds.restored_cluster",
+    "rds.writer_reboot",
+    "route53.record_set",
     "ssm.kubelet",
+    "velero.restore",
 }
 """Kinds whose calls are compared in the tests of their families."""
 KINDS = Kinds()

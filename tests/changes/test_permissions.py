@@ -64,6 +64,9 @@ class Drill:
     def inject(self, changes, subject, **more):
         inject(changes, self.gate, subject, **more)
 
+    def note(self, kind, **fields):
+        pass
+
     def keep(self, keeper, subject, *, duration_seconds):
         pass
 

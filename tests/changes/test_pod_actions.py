@@ -35,6 +35,9 @@ class Drill:
     def inject(self, changes, subject, **more):
         inject(changes, self.gate, subject, **more)
 
+    def note(self, kind, **fields):
+        pass
+
     def keep(self, keeper, subject, *, duration_seconds):
         self.kept.append(SimpleNamespace(keeper=keeper, subject=subject, seconds=duration_seconds))
 

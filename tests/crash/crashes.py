@@ -60,7 +60,8 @@ class Crashes:
         self.environ["BLACKSTART_CONFIG"] = lab.with_settings("sweep", (r"\n\[evidence\]", IMPATIENT))
         self.log_url = settings.load(Path(self.environ["BLACKSTART_CONFIG"])).undo_log
         self.before = world.dump(self.environ)
-        (check,) = self.before[world.REGIONS[0]]["aws"]["health checks"]
+        checks = self.before[world.REGIONS[0]]["aws"]["health checks"]
+        (check,) = [name for name, each in checks.items() if each["HealthCheckConfig"]["Type"] == "HTTP"]
         for name in EXPERIMENTS:
             (lab.folder / f"{name}.yaml").write_text(yaml.safe_dump(shortened(name, check)))
 

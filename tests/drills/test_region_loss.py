@@ -95,12 +95,14 @@ def test_users_move_to_the_standby_region_and_the_numbers_agree_with_others(star
     assert verdict["verdict"] in ("passed", "failed"), verdict["reason"]
     assert verdict["leftovers"] == []
 
-    lost = set(ledger(done)) - in_database(lab, "us-west-2")
+    lost = set(ledger(done)) - in_database(lab, "us-east-1")  # where the writer is again
     assert verdict["lost_writes"] == len(lost) > 0
     assert 0 < verdict["rpo_seconds"] < 2.0
 
     again = bystander.served_again(began(done))
-    assert verdict["rto_seconds"] == pytest.approx(again - began(done), abs=0.2 + bystander.late(again))
+    # whose requests are the last to fail is chance, the more so on a busy machine
+    by_chance = 0.2 + 0.1 * verdict["rto_seconds"] + bystander.late(again)
+    assert verdict["rto_seconds"] == pytest.approx(again - began(done), abs=by_chance)
 
     steps = [step for step in verdict["rto_steps"] if step["seconds"] is not None]
     assert sum(step["seconds"] for step in steps) == pytest.approx(verdict["rto_seconds"], abs=0.01)
@@ -111,13 +113,41 @@ def test_users_move_to_the_standby_region_and_the_numbers_agree_with_others(star
 @pytest.mark.sweep
 def test_with_synchronous_replication_no_acknowledged_write_is_lost(start_lab):
     lab = start_lab("sync", 'replication = "sync"\nwan_delay_seconds = 0.005\n')
-    before = world.with_failover(world.dump(lab.environment()))
+    before = world.after_region_drill(world.dump(lab.environment()))
     done = lab.run("blackstart", "run", experiment("region-loss"))
     assert done.verdict["lost_writes"] == 0, done.output
     assert done.verdict["rpo_seconds"] == 0
     assert done.verdict["leftovers"] == []
-    assert set(ledger(done)) <= in_database(lab, "us-west-2")
-    after = world.settled(lab.environment(), before, but=world.with_failover)
+    assert set(ledger(done)) <= in_database(lab, "us-east-1")
+    after = world.settled(lab.environment(), before, 60, but=world.after_region_drill)
+    assert list(world.differences(before, after)) == []
+
+
+@pytest.fixture(scope="module")
+def ready(start_lab):
+    """A lab that takes one region drill after the other."""
+    return start_lab("ready")
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("name", ["region-loss-manual", "region-failback", "region-isolation-partial", "region-loss"])
+def test_after_a_region_drill_the_lab_is_as_before_and_ready_for_the_next_one(ready, name):
+    before = world.after_region_drill(world.dump(ready.environment()))
+    done = ready.run("blackstart", "run", experiment(name))
+    assert done.code == 0, done.output
+    after = world.settled(ready.environment(), before, 60, but=world.after_region_drill)
+    assert list(world.differences(before, after)) == []
+
+
+@pytest.mark.sweep
+def test_operators_who_decide_not_to_fail_over_end_the_drill_and_all_is_put_back(ready):
+    before = world.after_region_drill(world.dump(ready.environment()))
+    done = ready.run("blackstart", "run", experiment("region-loss-manual"), BLACKSTART_DECISION="no")
+    assert done.verdict["verdict"] in ("failed", "inconclusive"), done.output
+    assert done.verdict["leftovers"] == []
+    kinds = {line["record"]["kind"] for line in done.changes if line["state"] == "planned"}
+    assert "rds.global_failover" not in kinds
+    after = world.settled(ready.environment(), before, 60, but=world.after_region_drill)
     assert list(world.differences(before, after)) == []
 
 

@@ -11,9 +11,10 @@ What moves, and so is left out. This is the one list; the names of the fields ar
 5. pods: a killed one is replaced by another one with another name, on another node. How many there are of each
    workload, and how they are, is compared;
 6. what Kubernetes derives from pods: endpoints, events, leases; and a node's status but for whether it is ready;
-7. after a fail-over only (``with_failover``): which region's data stores are the writer, and what the platform's own
-   automation does with the standby region: its deployments and pods, its node groups and their instances;
-8. the history of roll-outs: revision numbers, and ReplicaSets without pods that a Deployment keeps.
+7. after a region drill only (``after_region_drill``): which machines the standby region has: its node groups grew and
+   shrank again, and which instances they ended is their choice. How many each group has, and how they are, is compared;
+8. the history of roll-outs: revision numbers, and ReplicaSets without pods that a Deployment keeps;
+9. backups, which are taken again and again.
 """
 
 from __future__ import annotations
@@ -80,13 +81,12 @@ def _short(value: Any) -> str:
     return "nothing" if value is None else json.dumps(value)[:200]
 
 
-def with_failover(world: World) -> World:
-    """Without what a fail-over moves for good."""
-    left: World = {}
-    for region, found in world.items() if "hidden" not in world else ():
-        home = region == REGIONS[0]
-        moved = world_aws.MOVED_BY_FAILOVER if home else (*world_aws.MOVED_BY_FAILOVER, "instances")
-        aws = {name: rows for name, rows in found["aws"].items() if name not in moved}
-        kubernetes = found["kubernetes"] if home else {}
-        left[region] = {"works": found["works"], "aws": aws, "kubernetes": kubernetes}
-    return left
+def after_region_drill(world: World) -> World:
+    """With the machines of the standby region counted instead of named."""
+    if "hidden" in world:
+        return world
+    home, standby = REGIONS
+    found = world[standby]
+    aws = found["aws"] | {"instances": world_aws.counted(found["aws"]["instances"])}
+    kubernetes = found["kubernetes"] | {"nodes": world_kubernetes.counted(found["kubernetes"]["nodes"])}
+    return {home: world[home], standby: found | {"aws": aws, "kubernetes": kubernetes}}

@@ -30,7 +30,6 @@ LEFT_OUT = {
     # told with every answer, and nothing that anybody holds
     "ResponseMetadata", "SuspensionReason",
 }  # fmt: skip
-MOVED_BY_FAILOVER = ("global databases", "databases", "caches", "global caches", "groups", "node groups")
 ASKED = {
     "acls": ("ec2", "describe_network_acls", "NetworkAcls", "NetworkAclId"),
     "subnets": ("ec2", "describe_subnets", "Subnets", "SubnetId"),
@@ -58,6 +57,7 @@ def dump(environ: Mapping[str, str], region: str) -> dict[str, dict[str, Any]]:
     found["queues"] = _queues(clients)
     found["buckets"] = _buckets(clients)
     found["names"] = _names(clients)
+    found["routing controls"] = _routing_controls(clients)
     tagged = clients("resourcegroupstaggingapi").get_resources(TagFilters=[{"Key": TAG}])["ResourceTagMappingList"]
     found["tagged"] = {each["ResourceARN"]: each["Tags"] for each in tagged}
     return found
@@ -113,6 +113,20 @@ def _instances(clients: _Clients) -> dict[str, Any]:
     return found
 
 
+def counted(instances: Mapping[str, Any]) -> dict[str, int]:
+    """How many of the instances that run, of any kind, each group has."""
+    found: dict[str, int] = {}
+    for name, row in instances.items():
+        if isinstance(row, int):  # spot instances, counted already
+            group, state, count = name.removeprefix("spot of ").partition(":")[0], name.rpartition(" ")[2], row
+        else:
+            group = next((tag["Value"] for tag in row["Tags"] if tag["Key"] == "aws:autoscaling:groupName"), name)
+            state, count = row["State"]["Name"], 1
+        if state not in ("shutting-down", "terminated"):
+            found[f"{group}: {state}"] = found.get(f"{group}: {state}", 0) + count
+    return found
+
+
 def _global_caches(clients: _Clients) -> dict[str, Any]:
     asked = clients("elasticache").describe_global_replication_groups(ShowMemberInfo=True)
     return {row["GlobalReplicationGroupId"]: settled(row) for row in asked["GlobalReplicationGroups"]}
@@ -144,6 +158,11 @@ def _buckets(clients: _Clients) -> dict[str, Any]:
             except ClientError:
                 found[f"{bucket} {setting}"] = None
     return found
+
+
+def _routing_controls(clients: _Clients) -> dict[str, Any]:
+    found = clients("route53-recovery-cluster").list_routing_controls()["RoutingControls"]
+    return {each["RoutingControlArn"]: each["RoutingControlState"] for each in found}
 
 
 def _names(clients: _Clients) -> dict[str, Any]:

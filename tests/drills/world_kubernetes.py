@@ -15,6 +15,7 @@ import yaml
 LEFT_OUT = {"resourceVersion", "generation", "managedFields", "creationTimestamp", "observedGeneration", "status"}
 LEFT_OUT |= {"deployment.kubernetes.io/revision"}  # 8. the history of roll-outs
 DERIVED = {"events", "leases", "endpoints", "endpointslices", "pods", "nodes"}
+DERIVED |= {"backups"}  # 9. backups
 CAPACITY = "eks.amazonaws.com/capacityType"
 OWN_TO_A_NODE = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
 
@@ -90,6 +91,15 @@ def _nodes(items: list[dict[str, Any]]) -> dict[str, Any]:
         like = {"labels": labels, "spec": _settled(spec), "ready": is_ready(item), "count": 0}
         found.setdefault(name, like)["count"] += 1
     return found
+
+
+def counted(nodes: Mapping[str, Any]) -> dict[str, int]:
+    """How many nodes each node group has that are ready, or not."""
+    found: Counter[str] = Counter()
+    for node in nodes.values():
+        state = "ready" if node["ready"] else "not ready"
+        found[f"{node['labels'].get('eks.amazonaws.com/nodegroup', '')}: {state}"] += node["count"]
+    return dict(found)
 
 
 def is_ready(thing: dict[str, Any]) -> bool:

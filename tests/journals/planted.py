@@ -33,7 +33,11 @@ STARTED = datetime(2026, 11, 23, 14, 3, 0, 250_000, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Plan:
-    """What happened. Times in seconds since the origin unless they end in ``_for`` (from the fault)."""
+    """What happened. Times in seconds since the origin unless they end in ``_for`` (from the fault).
+
+    ``databases``: who takes writes was asked of both regions; ``second_writer``: from when to when home's did, too, and
+    served every other request. ``calls``: the lines of calls.jsonl.
+    """
 
     experiment: str = "region-loss"
     fault: str = "loss of region us-east-1"
@@ -69,6 +73,9 @@ class Plan:
     seed: int = 1
     service: str = "orders"
     zones: str = "abc"
+    databases: bool = False
+    second_writer: tuple[float, float] | None = None
+    calls: tuple[Mapping[str, Any], ...] = ()
     title: str = "Lose the primary region"
 
 
@@ -116,6 +123,8 @@ def plant(root: Path, plan: Plan | None = None, **changed: Any) -> Path:
     _write_changes(folder, plan)
     _write_events(folder, plan)
     _write_restoration(folder, plan)
+    for line in plan.calls:
+        jsonl.append(folder / folders.CALLS, line)
     if plan.toolkit is not None:
         folders.write_json(folder / folders.TOOLKIT, plan.toolkit)
     return folder
@@ -176,6 +185,9 @@ def _failed(plan: Plan, sample: Sample, chance: random.Random, silent: float) ->
 
 def _served(plan: Plan, sample: Sample, chance: random.Random, since: float) -> Sample:
     away = plan.moves and since >= plan.nobody_for and sample.intended < plan.home_again_at
+    second = plan.second_writer
+    if second and second[0] <= sample.intended < second[1] and sample.number % 4 < 2:
+        away = False
     region = STANDBY if away else HOME
     slow = 0.036 if away else 0.024
     if 0 <= since < plan.end and away:
@@ -310,6 +322,8 @@ def _write_events(folder: Path, plan: Plan) -> None:
     lines.append({"at": 0.2, "kind": "ready", "ready": 2, "desired": 2, "source": "deployment"})
     if plan.fault_at is not None:
         lines.append({"at": plan.fault_at, "kind": "phase", "name": "fault"})
+        if plan.moves:
+            lines.append({"at": plan.fault_at, "kind": "lost", "region": HOME})
         for step, after in plan.steps.items():
             lines.append({"at": plan.fault_at + after, **_step_event(step, plan.fault_at + after)})
     if plan.stopped:
@@ -318,8 +332,25 @@ def _write_events(folder: Path, plan: Plan) -> None:
         lines.append({"at": plan.undo_at, "kind": "lapse", "reason": plan.lapsed})
     if plan.undo_at is not None and plan.fault_at is not None:
         lines.append({"at": plan.undo_at, "kind": "phase", "name": "undo"})
-    for line in lines:
+    for line in [*lines, *(_databases(plan) if plan.databases else ())]:
         jsonl.append(folder / folders.EVENTS, line)
+
+
+def _databases(plan: Plan) -> Iterator[dict[str, Any]]:
+    """What the looks at both databases, five a second, would have noted of a fail-over and the way back."""
+    assert plan.fault_at is not None
+    back = plan.undo_at or plan.end
+    promoted = plan.fault_at + plan.steps.get("promote", 1.0)
+    home = [(0.3, "writer"), (plan.fault_at + 0.1, "away"), (back + 1, "reader"), (plan.home_again_at - 0.2, "writer")]
+    if plan.second_writer:
+        home += [(plan.second_writer[0], "writer"), (plan.second_writer[1], "away")]
+    standby = [(0.3, "reader"), (promoted, "writer"), (plan.home_again_at - 0.9, "reader")]
+    for region, seen in ((HOME, sorted(home)), (STANDBY, standby)):
+        before = ""
+        for at, state in [*seen, (plan.end, seen[-1][1])]:
+            line = {"at": at, "kind": "database", "region": region, "state": state, "before": before}
+            yield {**line, "asked": at - 0.01, "last": at - 0.21 if before else None, "source": "database"}
+            before = state
 
 
 def _step_event(step: str, at: float) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a drill may be called, and the sentence that says why. Everything follows from planted journals."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -94,6 +95,19 @@ def test_an_objective_inside_the_uncertainty_is_inconclusive(drilled):
     verdict = judge(drilled(lost=0, objectives=goals))
     assert (verdict.word, verdict.exit_code) == (Word.INCONCLUSIVE, 2)
     assert said(verdict).startswith("Recovery time lies between")
+
+
+def test_a_drill_beside_the_service_need_not_be_felt(drilled):
+    goals = {"rto_seconds": None, "p95_seconds": None, "p99_seconds": None}
+    measured = drilled(**CALM, objectives=goals | {"lost_writes": 0, "error_budget_share": 0.01})
+    assert judge(measured).word is Word.INCONCLUSIVE
+    beside = replace(measured, drill=replace(measured.drill, felt=False))
+    assert judge(beside).word is Word.PASSED
+
+
+def test_a_drill_beside_the_service_fails_as_any_other(drilled):
+    measured = drilled(lost=3)
+    assert judge(replace(measured, drill=replace(measured.drill, felt=False))).word is Word.FAILED
 
 
 def test_a_proven_miss_beats_every_doubt(drilled):

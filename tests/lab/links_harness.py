@@ -26,7 +26,7 @@ class Lab:
 
     async def link(self, name="link", **more):
         status, answer = await self.ask(
-            "POST", "/links", name=name, target_host="127.0.0.1", target_port=self.echo_port, **more
+            "POST", "/links", **{"name": name, "target_host": "127.0.0.1", "target_port": self.echo_port, **more}
         )
         assert status == 201, answer
         return answer["port"]

@@ -47,10 +47,14 @@ def moto_url() -> Iterator[str]:
     process.wait()
 
 
-def route53(url: str) -> Any:
+def aws_client(url: str, service: Any, region: str) -> Any:
     keys = {"aws_access_key_id": "123456789012", "aws_secret_access_key": "lab"}
     config = Config(retries={"total_max_attempts": 1}, read_timeout=5)
-    return boto3.client("route53", endpoint_url=url, region_name="us-east-1", config=config, **keys)
+    return boto3.client(service, endpoint_url=url, region_name=region, config=config, **keys)
+
+
+def route53(url: str) -> Any:
+    return aws_client(url, "route53", "us-east-1")
 
 
 class Platform:
@@ -240,3 +244,32 @@ def test_without_a_router_the_api_is_read_every_two_seconds(moto_url: str) -> No
         await made.answers("127.0.0.10", "late.shop.test", seconds=4.0)
 
     play(moto_url, scene, with_router=False)
+
+
+def routing_control(url: str) -> str:
+    """The ARN of a new one, which is Off."""
+    config = aws_client(url, "route53-recovery-control-config", "us-west-2")
+    cluster = config.create_cluster(ClusterName="shop")["Cluster"]["ClusterArn"]
+    panel = config.create_control_panel(ClusterArn=cluster, ControlPanelName="shop")["ControlPanel"]["ControlPanelArn"]
+    asked = {"ClusterArn": cluster, "ControlPanelArn": panel, "RoutingControlName": "home"}
+    return str(config.create_routing_control(**asked)["RoutingControl"]["RoutingControlArn"])
+
+
+def test_routing_controls_decide_about_names_without_any_control_plane(moto_url: str) -> None:
+    async def scene(made: Platform) -> None:
+        control = await asyncio.to_thread(routing_control, made.spec.aws_url)
+        check = {"Type": "RECOVERY_CONTROL", "RoutingControlArn": control}
+        followed = await made.aws("create_health_check", CallerReference=control, HealthCheckConfig=check)
+        primary = {"SetIdentifier": "home", "Failover": "PRIMARY", "HealthCheckId": followed["HealthCheck"]["Id"]}
+        secondary = made.record("routed.shop.test", STANDBY, SetIdentifier="standby", Failover="SECONDARY")
+        await made.change("CREATE", made.record("routed.shop.test", HOME, **primary), secondary)
+        await made.answers(STANDBY, "routed.shop.test", seconds=3.0)
+        await made.control_plane(reachable=False)
+        elsewhere = aws_client(made.spec.aws_url, "route53-recovery-cluster", "eu-west-1")
+        switch = {"RoutingControlArn": control, "RoutingControlState": "On"}
+        await asyncio.to_thread(elsewhere.update_routing_control_state, **switch)
+        await made.answers(HOME, "routed.shop.test", seconds=1.5)
+        await made.control_plane(reachable=True)
+        await made.aws("delete_health_check", HealthCheckId=followed["HealthCheck"]["Id"])
+
+    play(moto_url, scene)

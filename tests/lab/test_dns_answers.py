@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.opcode
@@ -11,6 +12,7 @@ import dns.rcode
 import pytest
 
 from blackstart.lab.dns_answers import UDP_BYTES, answer
+from blackstart.lab.dns_places import NOWHERE, Place
 from blackstart.lab.dns_records import Record, Zone
 
 ZONE = Zone(
@@ -22,12 +24,14 @@ ZONE = Zone(
         Record("text.shop.test.", "TXT", 60, ('"a b" "c"',)),
         Record("long.shop.test.", "TXT", 60, tuple(f'"{n}{"x" * 200}"' for n in range(8))),
         Record("broken.shop.test.", "A", 60, ("not an address",)),
+        Record("geo.shop.test.", "A", 2, ("127.0.0.1",), place=NOWHERE),
+        Record("geo.shop.test.", "A", 2, ("127.0.0.2",), place=Place("EU")),
     ],
 )
 
 
-def ask(question: dns.message.Message, *, udp: bool = True) -> dns.message.Message:
-    packet = answer(question.to_wire(), ZONE, lambda id_: True, lambda: 0.0, udp=udp)
+def ask(question: dns.message.Message, *, udp: bool = True, client: str = "") -> dns.message.Message:
+    packet = answer(question.to_wire(), ZONE, lambda id_: True, lambda: 0.0, udp=udp, client=client)
     assert packet
     reply = dns.message.from_wire(packet)
     assert question.is_response(reply)
@@ -112,3 +116,22 @@ def test_answers_and_noise_are_met_with_silence() -> None:
             if noise:
                 noise[dice.randrange(len(noise))] = dice.randrange(256)
         answer(bytes(noise), ZONE, lambda _: True, lambda: 0.0, udp=True)
+
+
+@pytest.mark.parametrize(
+    ("client", "subnet", "address"),
+    [
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("198.51.100.9", "", "127.0.0.2"),
+        ("127.0.0.1", "198.51.100.0", "127.0.0.2"),
+        ("198.51.100.9", "203.0.113.0", "127.0.0.1"),
+        ("127.0.0.1", "2001:d00::", "127.0.0.1"),
+    ],
+)
+def test_who_asks_is_placed_by_his_address_or_by_the_subnet_that_he_asks_for(
+    client: str, subnet: str, address: str
+) -> None:
+    options: list[dns.edns.Option] = [dns.edns.ECSOption(subnet, 24)] if subnet else []
+    reply = ask(dns.message.make_query("geo.shop.test", "A", use_edns=0, options=options), client=client)
+    assert [str(value) for found in reply.answer for value in found] == [address]
+    assert [(option.address, option.scopelen) for option in reply.options] == ([(subnet, 24)] if subnet else [])

@@ -214,3 +214,18 @@ def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_a_check_that_follows_a_routing_control_is_healthy_while_that_is_on() -> None:
+    async def scenario() -> None:
+        config = {"Type": "RECOVERY_CONTROL", "RoutingControlArn": "arn:east"}
+        async with checking(from_api({"Id": "hc", "HealthCheckConfig": config})) as health:
+            assert health.follows_controls
+            assert health.healthy("hc")  # until the state is known
+            health.switch({"arn:east": False})
+            assert not health.healthy("hc")
+            assert health.report()["hc"]["reason"] == "its routing control is Off"
+            health.switch({"arn:east": True})
+            assert health.healthy("hc")
+
+    asyncio.run(scenario())

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from blackstart.lab.dns_places import NOWHERE, Place, place_of
 from blackstart.lab.dns_records import Record, Zone, choose, from_api
 
 HOME = Record("orders.shop.test.", "A", 2, ("127.0.0.11",), failover="PRIMARY", health_check="home")
@@ -51,7 +52,7 @@ def test_weight_zero_serves_only_when_the_others_are_unhealthy() -> None:
 
 def test_when_all_weights_are_zero_all_take_part() -> None:
     twins = [weighted(0), Record("o.", "A", 2, ("10.0.0.200",), weight=0)]
-    assert {choose(twins, lambda record: True, lambda draw=draw: draw) for draw in (0.1, 0.9)} == set(twins)
+    assert {choose(twins, lambda record: True, iter([draw]).__next__) for draw in (0.1, 0.9)} == set(twins)
 
 
 def test_when_nothing_weighted_is_healthy_everything_counts_as_healthy() -> None:
@@ -113,3 +114,56 @@ def test_the_apis_words_become_a_record() -> None:
         "HealthCheckId": "home",
     }
     assert from_api(found) == HOME
+
+
+def at(place: Place, check: str = "") -> Record:
+    return Record("o.", "A", 2, (str(place),), place=place, health_check=check)
+
+
+GERMANY, EUROPE, CALIFORNIA = Place(country="DE"), Place("EU"), Place(country="US", subdivision="CA")
+EVERYWHERE = [at(NOWHERE), at(EUROPE), at(Place(country="US")), at(CALIFORNIA), at(GERMANY, "bad")]
+
+
+@pytest.mark.parametrize(
+    ("asked_from", "healthy", "answered"),
+    [
+        (Place("EU", "DE"), True, GERMANY),
+        (Place("EU", "DE"), False, EUROPE),
+        (Place("EU", "FR"), True, EUROPE),
+        (Place("NA", "US", "CA"), True, CALIFORNIA),
+        (Place("NA", "US", "NY"), True, Place(country="US")),
+        (Place("AS", "JP"), True, NOWHERE),
+        (NOWHERE, True, NOWHERE),
+    ],
+)
+def test_the_most_specific_place_answers_that_is_healthy(asked_from: Place, healthy: bool, answered: Place) -> None:
+    chosen = choose(EVERYWHERE, lambda record: healthy or not record.health_check, lambda: 0.0, asked_from)
+    assert chosen == next(record for record in EVERYWHERE if record.place == answered)
+
+
+def test_without_a_default_nobody_answers_elsewhere_and_when_all_are_unhealthy_the_nearest_does() -> None:
+    assert choose([at(EUROPE)], lambda record: True, lambda: 0.0, Place("AS", "JP")) is None
+    assert choose([at(EUROPE), at(GERMANY)], lambda record: False, lambda: 0.0, Place("EU", "DE")) == at(GERMANY)
+    assert (
+        Zone("shop.test", [Record("o.shop.test.", "A", 2, ("1.1.1.1",), place=EUROPE)]).find(
+            "o.shop.test", "A", only(), lambda: 0.0
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "place"),
+    [
+        ({"ContinentCode": "EU"}, EUROPE),
+        ({"CountryCode": "*"}, NOWHERE),
+        ({"CountryCode": "US", "SubdivisionCode": "CA"}, CALIFORNIA),
+    ],
+)
+def test_the_apis_places_become_those_of_a_record(found: dict[str, str], place: Place) -> None:
+    assert from_api({"Name": "o.", "Type": "A", "GeoLocation": found}).place == place
+
+
+def test_networks_for_documentation_stand_for_countries() -> None:
+    assert place_of("198.51.100.7") == Place("EU", "DE")
+    assert place_of("127.0.0.1") == place_of("") == NOWHERE

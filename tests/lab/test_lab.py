@@ -86,7 +86,11 @@ def test_every_part_is_told_and_runs(lab: Status) -> None:
     assert {"postgres", "redis", "envoy", "dns", "aws", "kubernetes", "links", "automation", "orders"} <= kinds
     assert all(psutil.pid_exists(part.pid) for part in parts)
     states = {part.name: part.state for part in parts if part.kind == "postgres"}
-    assert states == {f"postgres-{HOME}": "primary", f"postgres-{STANDBY}": "standby"}
+    assert states == {
+        f"postgres-{HOME}-1": "primary",
+        f"postgres-{HOME}-2": "replica",
+        f"postgres-{STANDBY}-1": "standby",
+    }
 
 
 def test_nodes_have_zones_and_capacity_types(lab: Status) -> None:
@@ -210,7 +214,7 @@ def suffers(lab: Status, kind: str) -> bool:
     """Whether the standby region is as ``kind`` leaves it."""
     if kind == "lab.data_stores":
         parts = LabClient(lab.endpoints.admin).status().parts
-        return {part.state for part in parts if part.kind == "postgres"} == {"primary", "down"}
+        return {part.state for part in parts if part.kind == "postgres"} == {"primary", "replica", "down"}
     try:
         kubectl(lab, "get", "nodes", "--request-timeout=2s", region=STANDBY)
     except subprocess.CalledProcessError:
@@ -227,10 +231,11 @@ async def reaches(address: str) -> bool:
     with suppress(TimeoutError, OSError):
         async with asyncio.timeout(1):
             reader, writer = await asyncio.open_connection(host, int(port))
-            writer.write(b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n")
-            said = await reader.read(12)
-            writer.close()
-            return said == b"HTTP/1.1 200"
+            try:
+                writer.write(b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n")
+                return await reader.read(12) == b"HTTP/1.1 200"
+            finally:
+                writer.close()
     return False
 
 

@@ -66,7 +66,7 @@ def test_nothing_of_a_lab_survives_sigkill_of(lab: Status, victim: str) -> None:
         found = processes(other)
         assert len(found) > 25
         makers = {one.pid for one in found}
-        assert len(shared_memory(makers)) == 2, "one segment for each PostgreSQL"
+        assert len(shared_memory(makers)) == 3, "one segment for each PostgreSQL"
         answers = [asyncio.run(order(one, seconds=5)).status for one in (lab, other)]
         assert answers == [201, 201], "two labs take orders side by side"
         os.kill(owner.pid if victim == "the one who started it" else other.pid, signal.SIGKILL)

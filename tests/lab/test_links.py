@@ -51,6 +51,27 @@ def test_each_byte_comes_later_by_the_delay_and_a_lot_of_bytes_come_no_slower(ru
     run(story())
 
 
+def test_a_link_that_is_turned_leads_new_connections_elsewhere_and_may_cross_other_zones(run):
+    async def story():
+        async with lab() as it:
+            port = await it.link("turned", target_port=1)
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await said((await connect(port))[0], 1)
+            turned = {"target_host": "127.0.0.1", "target_port": it.echo_port, "crosses": [["us-east-1b"]]}
+            assert (await it.ask("PUT", "/links/turned", **turned))[0] == 204
+            reader, writer = await connect(port)
+            writer.write(b"there")
+            assert await said(reader, 5) == b"there"
+            assert await it.cut("us-east-1b") == ["turned"]
+            assert (await it.ask("PUT", "/links/turned", **turned | {"crosses": []}))[0] == 204
+            assert (await it.ask("GET", "/links"))[1]["links"][0]["cut"] is False
+            for name, body, status in (("other", turned, 404), ("turned", {}, 400)):
+                assert (await it.ask("PUT", f"/links/{name}", **body))[0] == status
+            writer.close()
+
+    run(story())
+
+
 def test_a_target_that_refuses_shows_as_a_reset(run):
     async def story():
         async with lab() as it:

@@ -5,9 +5,12 @@ import threading
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import pytest
+
 from blackstart.clock import SystemClock
 from blackstart.lab.manifests import NodeFacts
 from blackstart.lab.reconcile import Actors, Reconciler
+from blackstart.lab.stores import Led
 
 HOME, STANDBY = "us-east-1", "us-west-2"
 NODE = NodeFacts("ip-10-0-0-1", "i-1", HOME, "us-east-1a", "on-demand", "orders")
@@ -42,6 +45,7 @@ class Reader:
 
     def __init__(self):
         self.cut, self.closed, self.silent, self.reads = {}, {}, {}, []
+        self.led = Led(HOME, {HOME: "shop-1"})
         self.answers = threading.Event()
         self.answers.set()
 
@@ -62,11 +66,11 @@ class Reader:
         self.reads.append(("silent", region))
         return frozenset(self.silent.get(region, ()))
 
-    def writer_region(self):
-        return HOME
+    def databases(self):
+        return self.led
 
-    def cache_region(self):
-        return HOME
+    def caches(self):
+        return Led(HOME, {})
 
 
 class Heard:
@@ -85,8 +89,9 @@ class Heard:
     def place(self, nodes, cut):
         self._hear("placed", (dict(nodes), cut))
 
-    def want(self, writer):
-        self._hear("writer", writer)
+    def want(self, led, *, orderly):
+        if led.heads:
+            self._hear("writer", (led, orderly))
 
     def close(self, region, zones):
         self._hear(region, zones)
@@ -131,7 +136,7 @@ def test_only_what_was_changed_is_read_again():
         async with following() as (reader, heard, router):
             await heard.until("cut", frozenset())
             await heard.until(STANDBY, frozenset())
-            await heard.until("writer", HOME)
+            await heard.until("writer", (reader.led, False))
             reader.reads.clear()
             reader.cut[STANDBY] = ["us-west-2a"]
             router.tell("ec2", STANDBY, "ReplaceNetworkAclAssociation")
@@ -160,5 +165,25 @@ def test_a_node_is_silent_while_its_kubelet_is_stopped():
             reader.silent = {}
             router.tell("ssm", HOME, "SendCommand")
             await heard.until("placed", ({NODE.name: NODE}, frozenset()))
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("operations", "orderly"),
+    [
+        (["SwitchoverGlobalCluster"], True),
+        (["FailoverGlobalCluster"], False),
+        (["SwitchoverGlobalCluster", "FailoverGlobalCluster"], False),
+    ],
+)
+def test_only_a_switch_over_waits_for_the_heir(operations, orderly):
+    async def scenario():
+        async with following() as (reader, heard, router):
+            await heard.until("writer", (reader.led, False))
+            reader.led = Led(STANDBY, {STANDBY: "shop-2"})
+            router.changes += [(len(router.changes) + 1, "rds", STANDBY, name) for name in operations[:-1]]
+            router.tell("rds", STANDBY, operations[-1])
+            await heard.until("writer", (reader.led, orderly))
 
     asyncio.run(scenario())

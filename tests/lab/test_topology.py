@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from blackstart.lab.config import LabConfig
-from blackstart.lab.topology import LOOPBACK, Link, Topology, control_plane, plan
+from blackstart.lab.topology import LOOPBACK, Link, Topology, control_plane, plan, way
 
 
 def topology(config: LabConfig | None = None) -> Topology:
@@ -41,35 +41,44 @@ def test_the_gateway_of_a_region_goes_only_with_all_its_zones() -> None:
 
 def test_a_lost_zone_loses_its_ways_out_and_nobody_elses() -> None:
     lost = links(topology(), {"us-east-1b"})
-    assert {"us-east-1b-to-aws", "us-east-1b-to-postgres-us-east-1", "us-east-1b-to-redis-us-east-1-0"} <= lost
+    assert {"us-east-1b-to-aws", "us-east-1b-to-postgres-us-east-1", "us-east-1b-to-redis-us-east-1"} <= lost
     assert not any(name.startswith(("us-east-1c", "us-west", "gateway", "kube")) for name in lost)
 
 
 def test_the_zone_of_the_database_takes_every_way_to_it_along() -> None:
     laid = topology()
-    assert laid.home.postgres.zone == "us-east-1a"
+    assert laid.home.databases[0].zone == "us-east-1a"
     lost = links(laid, {"us-east-1a"})
     assert {"us-east-1b-to-postgres-us-east-1", "us-east-1c-to-postgres-us-east-1"} <= lost
-    assert {"postgres-us-west-2-follows-postgres-us-east-1", "redis-us-east-1-1-follows-redis-us-east-1-0"} <= lost
+    assert {"postgres-us-west-2-1-follows-postgres-us-east-1-1", "redis-us-east-1-2-follows-redis-us-east-1-1"} <= lost
 
 
 def test_a_pod_beside_its_database_reaches_it_directly() -> None:
-    home = topology().home
-    assert home.database["us-east-1a"] == home.postgres.address
-    assert home.database["us-east-1b"] != home.postgres.address
+    standby = topology().standby
+    assert standby.database["us-west-2a"] == standby.databases[0].address == standby.database_endpoint
+    assert standby.database["us-west-2b"] != standby.databases[0].address
+
+
+def test_where_several_can_lead_everybody_reaches_the_leading_one_over_a_link_that_can_be_turned() -> None:
+    laid = topology()
+    names = {link.listen: link.name for link in laid.links}
+    ways = {zone: names[address] for zone, address in laid.home.database.items()}
+    assert ways == {zone: way(zone, "postgres-us-east-1") for zone in laid.home.zones}
+    assert names[laid.home.database_endpoint] == "postgres-us-east-1"
+    assert names[laid.home.cache_endpoint] == "redis-us-east-1"
 
 
 def test_only_what_crosses_the_ocean_is_delayed() -> None:
     laid = topology(LabConfig(wan_delay_seconds=0.5))
     delayed = {link.name for link in laid.links if link.delay_seconds}
     assert {link.delay_seconds for link in laid.links} == {0.0, 0.5}
-    assert delayed == {
-        "postgres-us-west-2-follows-postgres-us-east-1",
-        "postgres-us-east-1-follows-postgres-us-west-2",
-        "redis-us-west-2-0-follows-redis-us-east-1-0",
-        "redis-us-east-1-0-follows-redis-us-west-2-0",
-        "probe-home",
+    across = {
+        f"{one}-follows-{other}"
+        for kind, count in (("postgres", 2), ("redis", 3))
+        for number in range(1, count + 1)
+        for one, other in itertools.permutations((f"{kind}-us-east-1-{number}", f"{kind}-us-west-2-1"))
     }
+    assert delayed == across | {"probe-home"}
 
 
 def test_a_control_plane_is_cut_by_itself_and_not_with_the_zones() -> None:
@@ -78,5 +87,11 @@ def test_a_control_plane_is_cut_by_itself_and_not_with_the_zones() -> None:
     assert "kube-us-east-1" not in links(laid, set(laid.home.zones))
 
 
-def test_cache_replicas_are_spread_over_the_zones() -> None:
-    assert [store.zone for store in topology().home.caches] == ["us-east-1a", "us-east-1b", "us-east-1c"]
+def test_replicas_are_spread_over_the_zones_and_called_as_in_the_aws_api() -> None:
+    home = topology().home
+    assert [store.zone for store in home.caches] == ["us-east-1a", "us-east-1b", "us-east-1c"]
+    assert [store.id for store in home.caches] == [f"shop-us-east-1-00{number}" for number in (1, 2, 3)]
+    assert {store.id: store.zone for store in home.databases} == {
+        "shop-us-east-1-1": "us-east-1a",
+        "shop-us-east-1-2": "us-east-1b",
+    }

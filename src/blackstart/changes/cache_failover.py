@@ -1,4 +1,4 @@
-"""Failing caches over, as ElastiCache does when the primary's zone is lost.
+"""Failing caches over, as ElastiCache does when the primary's zone is lost: all in a zone, or the ones that are named.
 
 AWS replaces the primary that was taken from its role; which replica follows it is AWS's choice. Failing back would
 spend what AWS allows in a day and hurt users again, so undo waits until each shard has a primary and is available.
@@ -7,7 +7,7 @@ spend what AWS allows in a day and hurt users again, so undo waits until each sh
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from blackstart.access import Aws, Need, arn, everything
@@ -78,8 +78,38 @@ def plan_cache_failovers(
     changes = []
     for shard in shards:
         if set(shard.nodes.values()) & set(zones) and (not shard.primary or shard.nodes[shard.primary] in zones):
-            _fit(shard, zones)
-            changes.append(_moved(shard, vpc, step, new_change()))
+            _fit(shard)
+            if all(zone in zones for node, zone in shard.nodes.items() if node != shard.primary):
+                raise Refused(_subject(shard), f"it has no replica outside {', '.join(sorted(zones))}")
+            change = _moved(shard, vpc.account, vpc.region, step, new_change())
+            zone = shard.nodes[shard.primary]
+            share = Share(ZONE, vpc.region, (zone,), len(vpc.zones))
+            changes.append(replace(change, target=replace(change.target, zone=zone), share=share))
+    return _within_a_day(changes)
+
+
+def plan_group_failovers(
+    shards: Sequence[Shard],
+    account: str,
+    region: str,
+    *,
+    step: int = 0,
+    new_change: Callable[[], str] = new_id,
+) -> list[Change]:
+    """Each of ``shards`` gets another primary, wherever its nodes are. Pure.
+
+    Refused if one has no replica or does not fail over by itself, or if there are more than AWS allows in a day.
+    """
+    changes = []
+    for shard in shards:
+        _fit(shard)
+        if len(shard.nodes) < 2:
+            raise Refused(_subject(shard), "it has no replica")
+        changes.append(_moved(shard, account, region, step, new_change()))
+    return _within_a_day(changes)
+
+
+def _within_a_day(changes: list[Change]) -> list[Change]:
     if len(changes) > A_DAY:
         raise Refused(
             f"failing over {len(changes)} shards of caches", f"AWS lets an account do {A_DAY} in 24 hours; name fewer"
@@ -87,31 +117,31 @@ def plan_cache_failovers(
     return changes
 
 
-def _fit(shard: Shard, zones: Collection[str]) -> None:
-    subject = f"failing over cache {shard.group}, shard {shard.id}"
+def _subject(shard: Shard) -> str:
+    return f"failing over cache {shard.group}, shard {shard.id}"
+
+
+def _fit(shard: Shard) -> None:
+    subject = _subject(shard)
     if not shard.primary:
         raise Refused(subject, "AWS does not tell which of its nodes is the primary (cluster mode is enabled)")
     if not shard.fails_over:
         raise Refused(subject, "automatic fail-over is not enabled")
-    if all(zone in zones for node, zone in shard.nodes.items() if node != shard.primary):
-        raise Refused(subject, f"it has no replica outside {', '.join(sorted(zones))}")
 
 
-def _moved(shard: Shard, vpc: Vpc, step: int, change_id: str) -> Change:
-    zone, tags = shard.nodes[shard.primary], dict(shard.tags)
-    cache = f"{shard.group}/{shard.id}"
+def _moved(shard: Shard, account: str, region: str, step: int, change_id: str) -> Change:
+    cache, zone = f"{shard.group}/{shard.id}", shard.nodes[shard.primary]
     context = {GROUP: shard.group, SHARD: shard.id}
     return Change(
         id=change_id,
         kind=CacheFailover.name,
-        target=Target("cache", cache, account=vpc.account, region=vpc.region, zone=zone, tags=tags),
+        target=Target("cache", cache, account=account, region=region, tags=dict(shard.tags)),
         before={PRIMARY: shard.primary, **context},
         after={PRIMARY: MOVED, **context},
         summary=f"cache {cache}: primary {shard.primary} ({zone}) → a replica that AWS chooses",
         undo_summary="nobody: the new primary stays (failing back would interrupt users again); AWS replaces the node",
         calls=(FAILOVER,),
         step=step,
-        share=Share(ZONE, vpc.region, (zone,), len(vpc.zones)),
     )
 
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from blackstart.kube.client import Kube
 
 TIMEOUTS, ATTEMPTS = (3.0, 15.0), 8
+ONE_OF_SEVERAL = (2.0, 5.0)
+"""Time-outs where another endpoint can be asked instead."""
+USER_AGENT = "blackstart"
+"""In the user agent of every call, so that a log of calls can tell a drill's from the platform's."""
 KUBE_THREADS = 64
 """How many calls one cluster may get at once, whatever AWS gets: its API has no rate limit by the account."""
 
@@ -27,10 +31,15 @@ def unrecorded(call: Call) -> None:
     """Nobody keeps a record of calls."""
 
 
+def unheard(client: Any, service: str, region: str) -> None:
+    """Nobody hears how calls end."""
+
+
 class Clients:
     """``threads`` is how many calls may be under way at once; ``attempts`` bounds each call's tries.
     ``timeouts``: to connect and to read, in seconds. ``read_only``: calls that may change something are refused instead
     of made. ``record`` is told of each other call before it is made, from any thread; tries of one call count once.
+    ``listen`` is given each new AWS client, with its service and region, to hear of what becomes of its calls.
 
     ConfigInvalid from any method if the environment names no usable credentials, region or cluster.
     """
@@ -44,7 +53,9 @@ class Clients:
         *,
         read_only: bool = False,
         record: Callable[[Call], None] = unrecorded,
+        listen: Callable[[Any, str, str], None] = unheard,
     ) -> None:
+        self._listen = listen
         self._read_only = read_only
         self._record = record
         self._threads = threads
@@ -53,30 +64,38 @@ class Clients:
         self._environ = environ
         self._lock = threading.RLock()
         self._session: Any = None
-        self._aws: dict[tuple[str, str], Any] = {}
+        self._aws: dict[tuple[str, str, str], Any] = {}
         self._kube: dict[str, Kube] = {}
         self._account = ""
 
-    def aws(self, service: str, region: str = "") -> Any:
-        """The boto3 client of ``service`` in ``region`` ("": a service that has none, such as route53)."""
+    def aws(self, service: str, region: str = "", endpoint: str = "") -> Any:
+        """The boto3 client of ``service`` in ``region`` ("": a service that has none, such as route53).
+
+        ``endpoint``: the URL of one of several endpoints that can stand in for each other: asked once, with little
+        patience.
+        """
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
 
         with self._lock:
-            key = (service, region)
+            key = (service, region, endpoint)
             if key not in self._aws:
+                timeouts = ONE_OF_SEVERAL if endpoint else self._timeouts
                 config = Config(
-                    retries={"mode": "standard", "total_max_attempts": self._attempts},
-                    connect_timeout=self._timeouts[0],
-                    read_timeout=self._timeouts[1],
+                    retries={"mode": "standard", "total_max_attempts": 1 if endpoint else self._attempts},
+                    connect_timeout=timeouts[0],
+                    read_timeout=timeouts[1],
                     max_pool_connections=self._threads,
+                    user_agent_extra=USER_AGENT,
                 )
+                where = {"region_name": region or None, "endpoint_url": endpoint or None}
                 try:
-                    client = self._open_session().client(service, region_name=region or None, config=config)
+                    client = self._open_session().client(service, config=config, **where)
                 except (BotoCoreError, ValueError) as error:
                     raise ConfigInvalid("the AWS environment", f"{service} {region}".strip(), str(error)) from error
                 # The first event of every call: nothing has left the process yet, and an error here ends the call.
                 client.meta.events.register("provide-client-params", partial(self._aws_call, service, region))
+                self._listen(client, service, region)
                 self._aws[key] = client
             return self._aws[key]
 

@@ -1,4 +1,4 @@
-"""Failing a database cluster over to a reader in another zone, as RDS does when the writer's zone is lost.
+"""Failing a database cluster over to one of its readers, as RDS does when the writer or its zone is lost.
 
 Two kinds, because going back costs users a second outage: ``rds.cluster_failover`` leaves the new writer in its place,
 and its undo waits until the cluster is whole; ``rds.cluster_writer`` fails back to the old one, if the writer is still
@@ -8,7 +8,7 @@ the one that we chose.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from blackstart.access import Aws, Need, arn, everything
@@ -39,11 +39,12 @@ class Member:
 
 @dataclass(frozen=True)
 class Cluster:
-    """One database cluster, as found."""
+    """One database cluster, as found. ``arn`` says in which account and region."""
 
     id: str
     members: tuple[Member, ...]
     tags: Mapping[str, str]
+    arn: str = ""
 
 
 def find_clusters(clients: Clients, region: str, names: Iterable[str]) -> list[Cluster]:
@@ -71,7 +72,8 @@ def _found(rds: Any, name: str) -> Cluster:
         for member in described["DBClusterMembers"]
         if member["DBInstanceIdentifier"] in instances
     ]
-    return Cluster(name, tuple(members), {tag["Key"]: tag["Value"] for tag in described.get("TagList", [])})
+    tags = {tag["Key"]: tag["Value"] for tag in described.get("TagList", [])}
+    return Cluster(name, tuple(members), tags, str(described["DBClusterArn"]))
 
 
 def plan_failovers(
@@ -92,8 +94,43 @@ def plan_failovers(
         for writer in cluster.members:
             if writer.writer and writer.zone in zones:
                 heir = _heir(cluster, writer, zones)
-                changes.append(_moved(cluster, vpc, (writer, heir), fail_back=fail_back, step=step, id=new_change()))
+                target = _target(cluster, vpc.account, vpc.region, writer.zone)
+                share = Share(ZONE, vpc.region, (writer.zone,), len(vpc.zones))
+                moved = _moved(cluster, target, (writer, heir), fail_back=fail_back, step=step, id=new_change())
+                changes.append(replace(moved, share=share))
     return changes
+
+
+def plan_cluster_failover(
+    found: Cluster,
+    to: str = "",
+    *,
+    fail_back: bool = False,
+    step: int = 0,
+    new_change: Callable[[], str] = new_id,
+) -> list[Change]:
+    """The writer moves to the reader ``to``, or to the one that RDS would choose. Pure.
+
+    Refused if there is no such reader, it is not available, or the cluster does not have exactly one writer.
+    """
+    subject = f"failing over database cluster {found.id}"
+    writers = [member for member in found.members if member.writer]
+    if len(writers) != 1:
+        raise Refused(subject, f"it has {len(writers)} writers")
+    (writer,) = writers
+    if to == writer.id:
+        raise Refused(subject, f"{to} is its writer already")
+    able = {member.id: member for member in found.members if member.available and not member.writer}
+    if to not in able and to:
+        raise Refused(
+            subject, f"{to} is no reader of it that is available; there is {', '.join(sorted(able)) or 'none'}"
+        )
+    if not able:
+        raise Refused(subject, "no reader is available to take over")
+    heir = able[to] if to else _first(able.values())
+    _, _, _, region, account, *_ = found.arn.split(":")
+    target = _target(found, account, region)
+    return [_moved(found, target, (writer, heir), fail_back=fail_back, step=step, id=new_change())]
 
 
 def _heir(cluster: Cluster, writer: Member, zones: Collection[str]) -> Member:
@@ -103,30 +140,34 @@ def _heir(cluster: Cluster, writer: Member, zones: Collection[str]) -> Member:
             f"failing over database cluster {cluster.id}",
             f"its writer {writer.id} is in {writer.zone}, and no reader outside is available to take over",
         )
+    return _first(able)
+
+
+def _first(able: Iterable[Member]) -> Member:
+    """The one that RDS promotes."""
     return min(able, key=lambda member: (member.tier, member.id))
 
 
-def _moved(cluster: Cluster, vpc: Vpc, way: tuple[Member, Member], *, fail_back: bool, step: int, id: str) -> Change:
+def _target(cluster: Cluster, account: str, region: str, zone: str = "") -> Target:
+    tags = dict(cluster.tags)
+    return Target("database cluster", cluster.id, account=account, region=region, zone=zone, tags=tags)
+
+
+def _moved(
+    cluster: Cluster, target: Target, way: tuple[Member, Member], *, fail_back: bool, step: int, id: str
+) -> Change:
     writer, heir = way
     leave = f"nobody: {heir.id} stays the writer (failing back would interrupt users again); waits until it is whole"
     return Change(
         id=id,
         kind=ClusterWriter.name if fail_back else ClusterFailover.name,
-        target=Target(
-            "database cluster",
-            cluster.id,
-            account=vpc.account,
-            region=vpc.region,
-            zone=writer.zone,
-            tags=dict(cluster.tags),
-        ),
+        target=target,
         before={WRITER: writer.id},
         after={WRITER: heir.id},
         summary=f"database cluster {cluster.id}: writer {writer.id} ({writer.zone}) → {heir.id} ({heir.zone})",
         undo_summary=f"failing back to {writer.id}, which interrupts users again" if fail_back else leave,
         calls=(FAILOVER,),
         step=step,
-        share=Share(ZONE, vpc.region, (writer.zone,), len(vpc.zones)),
     )
 
 

@@ -202,7 +202,7 @@ class _Attempt:
                 if isinstance(error, NotYet):
                     # Somebody will be ready sooner or later, and no service suffers from being asked.
                     deadline, growth = max(deadline, first + error.patience_seconds), PAUSE_GROWTH
-                else:
+                if not isinstance(error, NotYet) or error.begun:
                     began = began or now
                 if self._ending.is_set() or clock.monotonic() + pause > deadline:
                     raise

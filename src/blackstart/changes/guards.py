@@ -6,7 +6,7 @@ kill switch are not here: only the undo log can tell, in the same breath in whic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from blackstart.changes import identity
@@ -16,8 +16,11 @@ from blackstart.changes.reach import Reach
 from blackstart.errors import BlackstartError
 from blackstart.scope import Scope, frozen, objection, out_of_hours
 
-GLOBAL = ("route53.", "cloudfront.")
+GLOBAL = ("route53.", "cloudfront.", "arc.routing_control")
 """Kinds whose names begin so are in no region."""
+
+EMPTIES = ".emptied"
+"""Kinds whose names end so empty a cache; their ``before["keys"]`` says of how many keys."""
 
 ROUNDING = 1e-9
 """A third of three is one, whatever floating point says."""
@@ -72,6 +75,7 @@ def _ladder() -> tuple[tuple[str, Guard], ...]:
         ("scope", _scope),
         ("shares", _shares),
         ("disruption budgets", _budgets),
+        ("cold caches", _cold_caches),
         ("undo log", _undo_log),
         ("windows", _windows),
         ("freezes", _freezes),
@@ -95,7 +99,7 @@ def _scope(request: Request) -> str | None:
 
 def _region_unknown(change: Change) -> str | None:
     """Without a region, an AWS client falls back on the one of its environment."""
-    if change.target.region or change.kind.startswith((identity.KUBERNETES, *GLOBAL)):
+    if change.target.region or change.kind.startswith((*identity.KUBERNETES, *GLOBAL)):
         return None
     return f"{change.target} names no region, so the scope cannot tell whether it is inside"
 
@@ -168,6 +172,20 @@ def _budgets(request: Request) -> str | None:
             past[change.past_budget] = past.get(change.past_budget, 0) + 1
     for budget, count in past.items():
         return f"{count} of the changes would go past {budget}, and the scope does not say past_budgets = true"
+    return None
+
+
+def _cold_caches(request: Request) -> str | None:
+    return _first(request, lambda change: _cold(change, request.scope) if change.kind.endswith(EMPTIES) else None)
+
+
+def _cold(change: Change, scope: Scope) -> str | None:
+    if not scope.cold_caches:
+        lost = f"{change.target} would be emptied, which nobody can put back"
+        return f"{lost}, and the scope does not say cold_caches = true"
+    keys = change.before.get("keys") if isinstance(change.before, Mapping) else None
+    if not isinstance(keys, int) or isinstance(keys, bool) or keys <= 0:
+        return f"how many keys {change.target} would lose is not known, so whether it is warm again could not be told"
     return None
 
 

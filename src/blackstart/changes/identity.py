@@ -15,7 +15,7 @@ from blackstart.changes.model import Change
 from blackstart.errors import ServiceUnreachable
 from blackstart.scope import Scope
 
-KUBERNETES = "kubernetes."
+KUBERNETES = ("kubernetes.", "velero.")
 """Kinds whose names begin so are reached through a cluster; all others through the credentials of an AWS account."""
 
 SYSTEM = "/api/v1/namespaces/kube-system"

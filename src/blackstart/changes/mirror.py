@@ -50,15 +50,20 @@ class Mirror:
         return seen | more
 
     def _write(self, lines: Sequence[Mapping[str, Json]]) -> None:
-        if self._path is None:
-            return
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        try:
-            with self._lock, self._path.open("a+b") as file:
-                end = file.seek(0, 2)
-                file.seek(max(end - 1, 0))
-                # A process that was killed while it wrote left half a line.
-                broken = file.read(1) not in (b"", b"\n")
-                file.write(("\n" * broken + text).encode())
-        except OSError as error:
-            logger.warning("could not add %d lines to %s (%s); undoing goes on", len(lines), self._path, error)
+        if self._path is not None:
+            with self._lock:
+                add_lines(self._path, lines)
+
+
+def add_lines(path: Path, lines: Sequence[Mapping[str, Json]]) -> None:
+    """Append to a file of evidence; where that cannot be done, a warning is all that comes of it."""
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    try:
+        with path.open("a+b") as file:
+            end = file.seek(0, 2)
+            file.seek(max(end - 1, 0))
+            # A process that was killed while it wrote left half a line.
+            broken = file.read(1) not in (b"", b"\n")
+            file.write(("\n" * broken + text).encode())
+    except OSError as error:
+        logger.warning("could not add %d lines to %s (%s); undoing goes on", len(lines), path, error)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from blackstart.scope import Target
+from blackstart.scope import NOTHING, Target
 
 Json = Any  # what json.dumps takes: dict, list, str, int, float, bool, None
 
@@ -41,6 +41,10 @@ class Share:
     of: str
     members: tuple[str, ...]
     total: int
+
+
+TAKES_NOTHING = Share(NOTHING, "what is there", ("one more",), 10**9)
+"""Such a change is no fault yet: no recovery counts from it."""
 
 
 @dataclass(frozen=True)

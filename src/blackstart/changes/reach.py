@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from blackstart.changes.calls import CallLog
 from blackstart.changes.clients import Clients
 from blackstart.changes.log import UndoLog
 from blackstart.changes.mirror import Mirror
@@ -54,4 +55,5 @@ class Reach:
 def open_reach(log: UndoLog, folder: Path | None, by: str, clock: Clock | None = None) -> Reach:
     """The reach of this process. ``folder`` is the drill's journal; ``by``: "drill", "reverter" or "recover"."""
     clock = clock or SystemClock()
-    return Reach(log, Kinds(), Clients(), clock, Mirror(folder, by, clock))
+    clients = Clients(listen=CallLog(folder, by, clock).listen)
+    return Reach(log, Kinds(), clients, clock, Mirror(folder, by, clock))

@@ -1,4 +1,5 @@
-"""Scaling a Deployment or StatefulSet down, and back: a service that is there, and has no pods to serve with."""
+"""Scaling a Deployment or StatefulSet, and back: down to a service that has no pods to serve with, or up to one that
+has enough for everybody."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any, ClassVar
 from blackstart.access import Need, in_namespace
 from blackstart.changes.clients import Clients
 from blackstart.changes.compare import Wanted
-from blackstart.changes.model import Change, Json, new_id
+from blackstart.changes.model import TAKES_NOTHING, Change, Json, Share, new_id
 from blackstart.changes.versions import patch_as_seen
 from blackstart.changes.workloads import PLURALS, OfWorkload, Workload, path_of, replicas_of
 from blackstart.errors import Refused
@@ -28,25 +29,40 @@ def plan_scale(
         raise Refused(subject, f"it is at {found.replicas}, so that would take no pods away")
     if found.unready and not even_unready:
         raise Refused(subject, f"it is not well to begin with: {found.unready}")
+    return [_scaled(found, replicas, found.share(found.replicas - replicas), new_change())]
+
+
+def plan_growth(found: Workload, replicas: int, new_change: Callable[[], str] = new_id) -> list[Change]:
+    """``found`` with at least so many ``replicas``; empty if it has as many already. Pure.
+
+    Refused if an autoscaler decides that.
+    """
+    if found.replicas >= replicas:
+        return []
+    if found.autoscaler:
+        problem = f"HorizontalPodAutoscaler {found.autoscaler.name} decides how many it has; let that grow"
+        raise Refused(f"scaling {found} to {replicas}", problem)
+    return [_scaled(found, replicas, TAKES_NOTHING, new_change())]
+
+
+def _scaled(found: Workload, replicas: int, share: Share, id: str) -> Change:
     goal = found.autoscaler
-    return [
-        Change(
-            id=new_change(),
-            kind=Replicas.name,
-            target=found.target,
-            before={
-                **found.identity,
-                "workload": found.kind,
-                REPLICAS: found.replicas,
-                "autoscaler": [goal.least, goal.most] if goal else None,
-            },
-            after={REPLICAS: replicas},
-            summary=f"{found}: {found.replicas} → {replicas} replicas",
-            undo_summary=f"giving it {found.replicas} replicas again{_noted(found, replicas)}",
-            calls=(f"kubernetes:patch {PLURALS[found.kind]}/scale",),
-            share=found.share(found.replicas - replicas),
-        )
-    ]
+    return Change(
+        id=id,
+        kind=Replicas.name,
+        target=found.target,
+        before={
+            **found.identity,
+            "workload": found.kind,
+            REPLICAS: found.replicas,
+            "autoscaler": [goal.least, goal.most] if goal else None,
+        },
+        after={REPLICAS: replicas},
+        summary=f"{found}: {found.replicas} → {replicas} replicas",
+        undo_summary=f"giving it {found.replicas} replicas again{_noted(found, replicas)}",
+        calls=(f"kubernetes:patch {PLURALS[found.kind]}/scale",),
+        share=share,
+    )
 
 
 def _noted(found: Workload, replicas: int) -> str:

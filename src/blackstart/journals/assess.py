@@ -29,6 +29,7 @@ def assess(measured: Measured) -> tuple[Objective, ...]:
         *_error_budget(measured),
         *_longest_outage(measured),
         *_latency(measured),
+        *_failback(measured),
     )
 
 
@@ -195,6 +196,17 @@ def _latency_interval(measured: Measured, name: str, least: int) -> tuple[Interv
         return unknown(), f"only {numbers.plural(users.latency.count, 'request')} succeeded outside the outage"
     value = users.latency.p95 if name == "p95" else users.latency.p99
     return Interval(max(value - _lateness(users), 0.0), value, value), ""
+
+
+def _failback(measured: Measured) -> Iterator[Objective]:
+    target, found = measured.objectives.failback_downtime_seconds, measured.failback
+    if target is None:
+        return
+    interval, why = unknown(), found.gap
+    if found.downtime is not None:
+        interval, why = Interval.around(found.downtime, found.downtime_error), ""
+    definition = "from the undo until home serves again"
+    yield Objective("failback_downtime_seconds", "Fail-back outage", definition, "seconds", target, interval, why=why)
 
 
 def _lateness(users: Users) -> float:

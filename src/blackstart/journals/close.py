@@ -10,7 +10,7 @@ from typing import Any
 
 from blackstart.clock import iso
 from blackstart.journals import folder as folders
-from blackstart.journals import reasons
+from blackstart.journals import reasons, region
 from blackstart.journals.folder import FORMAT, Drill, write_json
 from blackstart.journals.measure import Measured, measure
 from blackstart.journals.objectives import Objective, Result
@@ -24,7 +24,7 @@ def open_verdict(folder: Path) -> None:
     """Before anything is changed: if the drill is killed now, its journal says that it was cut off."""
     drill = folders.read_drill(folder)
     reason = "The drill was cut off before it ended, so it proves nothing."
-    nothing = dict.fromkeys(_NUMBERS)
+    nothing = dict.fromkeys((*_NUMBERS, *region.KEYS))
     head = {"verdict": Word.INCONCLUSIVE, "reason": reason, **_heading(drill, cut_off=True)}
     write_json(
         folder / folders.VERDICT,
@@ -52,6 +52,7 @@ def to_json(measured: Measured, verdict: Verdict) -> dict[str, Json]:
         **_heading(measured.drill, measured.cut_off),
         **_users(measured),
         **_data(measured),
+        **region.to_json(measured),
         "leftovers": [
             {"change": c.id, "kind": c.kind, "target": c.target, "summary": c.summary, "state": c.state, "note": c.note}
             for c in measured.leftovers

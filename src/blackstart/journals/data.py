@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blackstart.errors import NotMeasured
 from blackstart.observer import ledger
@@ -14,7 +14,9 @@ from blackstart.observer.samples import Outcome
 class Data:
     """``result`` and ``loss`` are None where ``gap`` says why they cannot be known. ``acknowledged_before`` counts
     the writes acknowledged before the fault: with none of them, no loss could have shown. The age in ``loss`` counts
-    back from when the fault had taken hold: from the fault, or from the newest lost write if that came later."""
+    back from when the fault had taken hold: from the fault, or from the newest lost write if that came later. Writes
+    that were acknowledged once it was overcome were lost by the way back, so theirs counts from the undo in the same
+    way; the greater age of both is the loss."""
 
     writes: tuple[ledger.Write, ...] = ()
     reads: tuple[ledger.ReadBack, ...] = ()
@@ -25,7 +27,11 @@ class Data:
 
 
 def accounted(
-    writes: Sequence[ledger.Write], reads: Sequence[ledger.ReadBack], fault_at: float | None, settled_at: float | None
+    writes: Sequence[ledger.Write],
+    reads: Sequence[ledger.ReadBack],
+    fault_at: float | None,
+    settled_at: float | None,
+    undo_at: float | None = None,
 ) -> Data:
     """Check the ledger by the reads that began after ``settled_at`` (recovery, else the fault), seconds since origin.
 
@@ -42,7 +48,21 @@ def accounted(
         result = ledger.check(writes, after)
     except NotMeasured as error:
         return Data(told.writes, told.reads, acknowledged_before=before, gap=error.why)
-    # A fault of several changes takes a moment to take hold; a write that was acknowledged in it and is lost all the
-    # same shows that it had not yet, so age counts from the newest lost write then.
-    held = max([fault_at, *(lost.acknowledged for lost in result.lost)])
-    return Data(told.writes, told.reads, result, ledger.data_loss(result, held), before)
+    return Data(told.writes, told.reads, result, _loss(result, fault_at, settled_at, undo_at), before)
+
+
+def _loss(
+    result: ledger.LedgerResult, fault_at: float, settled_at: float | None, undo_at: float | None
+) -> ledger.DataLoss:
+    by_fault = [lost for lost in result.lost if settled_at is None or lost.acknowledged < settled_at]
+    later = [lost for lost in result.lost if settled_at is not None and lost.acknowledged >= settled_at]
+    ages = [_age(result, by_fault, fault_at), _age(result, later, fault_at if undo_at is None else undo_at)]
+    worst = max(ages, key=lambda loss: loss.seconds)
+    return replace(worst, writes=len(result.lost))
+
+
+def _age(result: ledger.LedgerResult, lost: Sequence[ledger.Lost], began: float) -> ledger.DataLoss:
+    # What takes data away takes a moment to take hold; a write that was acknowledged in it and is lost all the same
+    # shows that it had not yet, so age counts from the newest lost write then.
+    held = max([began, *(each.acknowledged for each in lost)])
+    return ledger.data_loss(replace(result, lost=tuple(lost)), held)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from blackstart.journals import numbers
+from blackstart.journals.cold import colder
 from blackstart.observer.events import Event
 from blackstart.observer.samples import Cause, Sample, Samples
 
@@ -26,7 +27,9 @@ def effects(samples: Samples, events: Sequence[Event], fault_at: float, until: f
     """
     after = samples.between(fault_at, until).rows
     hurt = _failed(samples.between(fault_at, end).rows, fault_at)
-    return (*hurt, *_silent(samples, after, fault_at), *_told(events, fault_at, until))
+    before = samples.between(float("-inf"), fault_at).rows
+    missed = colder(before, after, fault_at)
+    return (*hurt, *_silent(samples, after, fault_at), *missed, *_told(events, fault_at, until))
 
 
 def felt(samples: Samples, fault_at: float, until: float) -> tuple[str, ...]:
@@ -84,7 +87,7 @@ def _told(events: Sequence[Event], fault_at: float, until: float) -> Iterable[st
         if event.kind == "writer" and known and region and region != known[-1]:
             yield f"the database's writer moved from {known[-1]} to {region} at {numbers.offset(event.at - fault_at)}"
             known.append(region)
-    ready = [event for event in events if event.kind == "ready"]
+    ready = [event for event in events if event.kind == "ready" and isinstance(event.fields.get("ready"), int)]
     least = min((_number(event) for event in ready if fault_at < event.at <= until), default=None)
     usual = max((_number(event) for event in ready if event.at <= fault_at), default=None)
     if least is not None and usual is not None and least < usual:
@@ -92,8 +95,7 @@ def _told(events: Sequence[Event], fault_at: float, until: float) -> Iterable[st
 
 
 def _number(event: Event) -> int:
-    value = event.fields.get("ready")
-    return value if isinstance(value, int) else 0
+    return int(event.fields["ready"])
 
 
 def _list(event: Event, name: str) -> str:

@@ -24,6 +24,7 @@ DRILL = "drill.json"
 OBSERVER = "observer.json"
 CHANGES = "changes.jsonl"
 EVENTS = "events.jsonl"
+CALLS = "calls.jsonl"
 TOOLKIT = "journal.json"
 RESTORATION = "restoration.json"
 VERDICT = "verdict.json"
@@ -37,8 +38,9 @@ class Drill:
     """``drill.json``: what was known at the start.
 
     ``experiment`` is the file's stem, ``file`` its path as given, ``sha256`` of its bytes. ``origin_monotonic`` is
-    the zero of all times "since origin". ``fault`` says in a few words what is lost: "loss of region us-east-1".
-    ``service``, ``observing``, ``objectives`` and ``scope`` are the effective settings, as JSON.
+    the zero of all times "since origin". ``fault`` says in a few words what is lost: "loss of region us-east-1";
+    ``felt`` whether somebody has to feel it, or it would prove nothing. ``service``, ``observing``, ``objectives`` and
+    ``scope`` are the effective settings, as JSON.
     """
 
     drill: str
@@ -56,6 +58,7 @@ class Drill:
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
+    felt: bool = True
 
     def to_json(self) -> dict[str, Json]:
         return {"format": FORMAT, **asdict(self), "started": iso(self.started)}
@@ -78,6 +81,7 @@ class Journal:
     observer: Mapping[str, Json] | None
     changes: tuple[Mapping[str, Json], ...]
     events: tuple[Mapping[str, Json], ...]
+    calls: tuple[Mapping[str, Json], ...]
     toolkit: Mapping[str, Json] | None
     restoration: Mapping[str, Json] | None
     verdict: Mapping[str, Json] | None
@@ -109,7 +113,11 @@ def create(root: Path, drill: Drill) -> Path:
 
 def append(folder: Path, name: str, record: Mapping[str, Json]) -> None:
     """Add one line to the JSON-lines file ``name``, after closing a line that a killed writer left open."""
-    line = json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+    append_text(folder, name, json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+def append_text(folder: Path, name: str, line: str) -> None:
+    """Like append, for whole lines that are text already."""
     with _writing(folder, name):
         handle = os.open(folder / name, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
@@ -155,6 +163,7 @@ def read(folder: Path) -> Journal:
         observer=_read_json(folder / OBSERVER, damaged),
         changes=_read_lines(folder / CHANGES, damaged),
         events=_read_lines(folder / EVENTS, damaged),
+        calls=_read_lines(folder / CALLS, damaged),
         toolkit=_read_json(folder / TOOLKIT, damaged),
         restoration=_read_json(folder / RESTORATION, damaged),
         verdict=_read_json(folder / VERDICT, damaged),

@@ -5,8 +5,8 @@ A journal of a killed drill measures as far as it goes; what it cannot say is No
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,15 +16,18 @@ from pydantic import BaseModel, ValidationError
 
 from blackstart.changes.residue import Found, Whose
 from blackstart.errors import JournalUnreadable, NotMeasured
+from blackstart.journals import calls, restoration, toolkit
 from blackstart.journals import folder as folders
-from blackstart.journals import restoration, toolkit
+from blackstart.journals.calls import LostCalls
 from blackstart.journals.data import Data, accounted
+from blackstart.journals.failback import Failback, failback
 from blackstart.journals.folder import Drill, Journal
 from blackstart.journals.restoration import Restoration
 from blackstart.journals.story import ChangeStory, stories
 from blackstart.journals.users import Users, watched
 from blackstart.observer import ledger, samples
 from blackstart.observer.events import Event
+from blackstart.observer.writers import Writers, writers
 from blackstart.settings import Objectives, Observing, Service
 
 Json = Any
@@ -35,9 +38,9 @@ Table = TypeVar("Table", bound=BaseModel)
 class Measured:
     """One drill. All times in seconds since its origin.
 
-    ``fault_at`` is just before the first change was applied, ``undo_at`` when putting back began; None if that never
-    happened. ``users`` is None where ``no_users`` says why. ``restoration`` is None if nobody proved it. ``damaged``
-    names what could not be read.
+    ``fault_at`` is just before the first change was applied that takes something away, ``undo_at`` when putting back
+    began; None if that never happened. ``users`` is None where ``no_users`` says why. ``restoration`` is None if nobody
+    proved it. ``calls`` is None if no region was lost. ``damaged`` names what could not be read.
     """
 
     folder: Path
@@ -55,6 +58,9 @@ class Measured:
     no_users: str
     data: Data
     restoration: Restoration | None = None
+    writers: Writers = field(default_factory=Writers)
+    failback: Failback = field(default_factory=lambda: Failback("nothing was undone"))
+    calls: LostCalls | None = None
     damaged: tuple[str, ...] = ()
 
     @property
@@ -103,11 +109,12 @@ def measure(folder: Path, cut_off: bool | None = None) -> Measured:
     damaged = list(journal.damaged)
     events = read_events(journal, damaged)
     changes = stories(journal.changes, drill.origin_monotonic)
-    fault_at = min((change.began for change in changes if change.began is not None), default=None)
+    fault_at = min((each.began for each in changes if each.began is not None and not each.harmless), default=None)
     undo_at = _undo_at(changes, events, fault_at)
     observing = _table(folder, "observing", Observing, drill.observing)
     see = partial(watched, events=events, fault_at=fault_at, undo_at=undo_at, observing=observing)
     users, no_users = _users(folder, see, damaged)
+    data = _data(folder, fault_at, users.recovered_at if users else None, undo_at, damaged)
     return Measured(
         folder=folder,
         drill=drill,
@@ -122,8 +129,11 @@ def measure(folder: Path, cut_off: bool | None = None) -> Measured:
         undo_at=undo_at,
         users=users,
         no_users=no_users,
-        data=_data(folder, fault_at, users.recovered_at if users else None, damaged),
+        data=data,
         restoration=restoration.parse(journal.restoration, damaged),
+        writers=writers(events, data.writes),
+        failback=failback(users, data, events, undo_at),
+        calls=_calls(journal, users, events, changes, cut_off),
         damaged=tuple(damaged),
     )
 
@@ -153,7 +163,10 @@ def read_events(journal: Journal, damaged: list[str]) -> tuple[Event, ...]:
 
 
 def _whole(kind: str, line: Mapping[str, Json]) -> bool:
-    if kind == "dns":
+    if kind == "database":
+        named = all(isinstance(line.get(name), str) for name in ("region", "state"))
+        return named and isinstance(line.get("asked"), int | float)
+    if kind == "dns" and "reason" not in line:
         last_old = line.get("last_old")
         lists = isinstance(line.get("before"), list) and isinstance(line.get("after"), list)
         times = all(isinstance(line.get(name), int | float) for name in ("first_new", "ttl"))
@@ -182,9 +195,30 @@ def _users(folder: Path, see: Callable[[samples.Samples], Users], damaged: list[
         return None, f"the samples cannot be read ({error.file}: {error.problem})"
 
 
-def _data(folder: Path, fault_at: float | None, recovered_at: float | None, damaged: list[str]) -> Data:
+def _calls(
+    journal: Journal,
+    users: Users | None,
+    events: Sequence[Event],
+    changes: Sequence[ChangeStory],
+    cut_off: bool,
+) -> LostCalls | None:
+    if users is None or users.baseline_end is None:
+        return None
+    region = calls.lost_region(events, changes)
+    if not region:
+        return None
+    ended = next(at for at in (users.recovered_at, users.until, users.end) if at is not None)
+    fault_at = users.baseline_end
+    began = calls.lost_at(events, fault_at)
+    origin, span = journal.drill.origin_monotonic, (began, max(ended, began))
+    return calls.lost_calls(journal.calls, origin, region, span, fault_at=fault_at, cut_off=cut_off)
+
+
+def _data(
+    folder: Path, fault_at: float | None, recovered_at: float | None, undo_at: float | None, damaged: list[str]
+) -> Data:
     try:
-        return accounted(ledger.read(folder), ledger.read_found(folder), fault_at, recovered_at)
+        return accounted(ledger.read(folder), ledger.read_found(folder), fault_at, recovered_at, undo_at)
     except JournalUnreadable as error:
         damaged.append(f"{error.file}: {error.problem}")
         return Data(gap=f"the ledger cannot be read ({error.file}: {error.problem})")

@@ -47,7 +47,10 @@ def _down_until_undone(measured: Measured) -> str:
 
 
 def failed(measured: Measured, objectives: Sequence[Objective], deviations: Sequence[Deviation]) -> str:
-    """At least one objective is proven missed, or a hypothesis of the experiment did not hold."""
+    """Two databases took writes at once, an objective is proven missed, or a hypothesis of the experiment did not
+    hold."""
+    if measured.writers.doubled:
+        return split_brain(measured)
     missed = sorted((o for o in objectives if o.result is Result.MISSED), key=lambda o: _SEVERITY.index(o.key))
     rto = _find(objectives, "rto_seconds")
     if rto is not None and rto.result is Result.MISSED:
@@ -59,6 +62,15 @@ def failed(measured: Measured, objectives: Sequence[Objective], deviations: Sequ
     if rto is not None and rto.result is Result.MET and measured.users is not None and measured.users.had_outage:
         lead += f", inside its {numbers.seconds_goal(rto.target)} objective"
     return f"{lead}, but {_consequence(missed[0])}{_more(len(missed) - 1)}."
+
+
+def split_brain(measured: Measured) -> str:
+    """Two regions took writes at the same time: for how long, and how many they acknowledged meanwhile."""
+    worst = max(measured.writers.doubled, key=lambda two: two.seconds)
+    counts = [sum(write.region == region for write in worst.writes) for region in worst.regions]
+    told = f"{subject(measured)} had two writers at once, in {worst.regions[0]} and {worst.regions[1]}"
+    took = f"{told}, for at least {numbers.seconds(worst.seconds)}"
+    return f"{took}; they acknowledged {numbers.count(counts[0])} and {numbers.plural(counts[1], 'write')} meanwhile."
 
 
 def _too_late(measured: Measured, rto: Objective, others: Sequence[Objective]) -> str:
@@ -189,7 +201,7 @@ def _loss(measured: Measured) -> str:
 
 _SEVERITY = (
     "rto_seconds", "lost_writes", "rpo_seconds", "availability", "longest_outage_seconds", "dns_failover_seconds",
-    "error_budget_share", "p99_seconds", "p95_seconds",
+    "failback_downtime_seconds", "error_budget_share", "p99_seconds", "p95_seconds",
 )  # fmt: skip
 
 
@@ -203,6 +215,7 @@ def _consequence(objective: Objective) -> str:
         "availability": f"answered only {value} of requests (objective {goal})",
         "longest_outage_seconds": f"answered nobody for {value} (objective {goal})",
         "dns_failover_seconds": f"took {value} to move its name (objective {goal})",
+        "failback_downtime_seconds": f"was down for {value} on the way home (objective {goal})",
         "error_budget_share": f"burned {value} of downtime (budget {goal})",
         "p99_seconds": f"had a p99 latency of {value} (objective {goal})",
         "p95_seconds": f"had a p95 latency of {value} (objective {goal})",

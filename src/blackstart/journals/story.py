@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from blackstart.changes.model import State
+from blackstart.observer.events import takes_nothing
 
 Json = Any
 
@@ -17,7 +18,7 @@ class ChangeStory:
 
     ``began`` is just before the call that applied it, ``applied`` just after. ``note`` is what was said last (how it
     was verified, or what is in the way); ``by`` who made the last transition: drill, reverter or recover.
-    ``before`` and ``after`` are the state to restore and the state that was made.
+    ``before`` and ``after`` are the state to restore and the state that was made. ``harmless``: it takes nothing away.
     """
 
     id: str
@@ -36,6 +37,7 @@ class ChangeStory:
     verified: float | None = None
     note: str = ""
     by: str = ""
+    harmless: bool = False
 
     @property
     def left(self) -> bool:
@@ -86,6 +88,7 @@ def _described(story: ChangeStory, record: Mapping[str, Json]) -> ChangeStory:
         undo_summary=str(record.get("undo_summary", "")),
         before=record.get("before"),
         after=record.get("after"),
+        harmless=takes_nothing(record),
     )
 
 

@@ -135,14 +135,14 @@ def _with_fault(
         if recovery and (recovery.hurt_at is None or recovery.seconds == 0)
         else ((fault_at, users.end if at is None else at),)
     )
-    seen = steps.seen(events, samples, fault_at, samples.header.home_region)
+    before_undo = [event for event in events if event.at <= until]
     calm = fault_at if at is None else at
     return replace(
         users,
         baseline=_availability(users, users.start, fault_at, "baseline", gaps),
         since_fault=_availability(users, fault_at, users.end, "availability since the fault", gaps),
         recovery=recovery,
-        steps=_steps(fault_at, recovery, seen) if outage else (),
+        steps=_steps(fault_at, recovery, samples, before_undo) if outage else (),
         latency=_percentiles(users, (users.start, users.end), "latency", gaps, outage),
         before=_percentiles(users, (users.start, fault_at), "latency before the fault", gaps),
         after=_percentiles(users, (calm, until), "latency after recovery", gaps) if at is not None else None,
@@ -176,11 +176,16 @@ def _percentiles(
         return None
 
 
-def _steps(fault_at: float, recovery: analysis.Recovery | None, seen: Mapping[str, float]) -> tuple[steps.Step, ...]:
+def _steps(
+    fault_at: float, recovery: analysis.Recovery | None, samples: Samples, events: Sequence[Event]
+) -> tuple[steps.Step, ...]:
     if recovery is None or recovery.at is None:
         return ()
+    home = samples.header.home_region
+    seen = steps.seen(events, samples, fault_at, home)
+    watched = steps.watched(events, samples, fault_at, home)
     late = recovery.error_seconds + steps.POLL_SECONDS
-    return tuple(steps.split_steps(fault_at, recovery.at, seen, late))
+    return tuple(steps.split_steps(fault_at, recovery.at, seen, late, watched))
 
 
 def _recovery(

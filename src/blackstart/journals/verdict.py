@@ -1,8 +1,8 @@
 """The verdict of a drill: passed, failed or inconclusive, with the sentence that says why. Pure.
 
-A proven miss beats every doubt; any doubt keeps a drill from passing. No fault, no samples, an unhealthy start, an
-activity that raised, a fault without effect, a drill that was cut off or stopped, a change that is not proven undone,
-residue, or nobody who could look for it, no objective at all: none of these can pass.
+Two writers at once, or a proven miss, beat every doubt; any doubt keeps a drill from passing. No fault, no samples, an
+unhealthy start, an activity that raised, a fault without effect, a drill that was cut off or stopped, a change that is
+not proven undone, residue, or nobody who could look for it, no objective at all: none of these can pass.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def judge(measured: Measured) -> Verdict:
     deviations = _deviations(measured, objectives)
     doubts = tuple(_doubts(measured, objectives))
     left = len(measured.leftovers) + len(measured.residue)
-    if measured.fault_at is not None and (missed or deviations):
+    if measured.fault_at is not None and (measured.writers.doubled or missed or deviations):
         return Verdict(Word.FAILED, reasons.failed(measured, objectives, deviations), objectives, doubts, left)
     if doubts:
         return Verdict(Word.INCONCLUSIVE, doubts[0], objectives, doubts, left)
@@ -74,6 +74,8 @@ def _deviations(measured: Measured, objectives: Sequence[Objective]) -> list[Dev
 def _doubts(measured: Measured, objectives: Sequence[Objective]) -> Iterator[str]:
     """Everything that keeps the drill from passing, the most fundamental first."""
     if measured.fault_at is None:
+        if measured.writers.doubled:
+            yield reasons.split_brain(measured)
         yield from restored.left(measured)
         yield _no_fault(measured)
         yield from restored.unproven(measured)
@@ -83,6 +85,7 @@ def _doubts(measured: Measured, objectives: Sequence[Objective]) -> Iterator[str
         yield f"What users saw was not measured: {measured.no_users}."
     else:
         yield from _unproven(measured)
+    yield from _unwatched(measured)
     yield from _raised(measured)
     for objective in objectives:
         if objective.result is Result.INCONCLUSIVE:
@@ -136,7 +139,7 @@ def _unproven(measured: Measured) -> Iterator[str]:
         yield f"{sick}, so what followed cannot be put down to it."
     if users is not None and users.baseline is None:
         yield "Nothing was measured before the fault, so what followed cannot be put down to it."
-    if users is not None and not users.effects:
+    if users is not None and not users.effects and measured.drill.felt:
         yield _without_effect(measured)
 
 
@@ -153,6 +156,12 @@ def _served_by(measured: Measured) -> set[str]:
     if measured.users is None or measured.fault_at is None:
         return set()
     return {row.zone for row in measured.users.samples.between(float("-inf"), measured.fault_at).rows if row.ok}
+
+
+def _unwatched(measured: Measured) -> Iterator[str]:
+    """Whoever names a region's database wants to know of a second writer; one that never answered tells nothing."""
+    for region in measured.writers.unseen:
+        yield f"The database in {region} never answered, so nobody knows whether it took writes as well."
 
 
 def _raised(measured: Measured) -> Iterator[str]:

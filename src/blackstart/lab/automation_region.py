@@ -38,6 +38,7 @@ class Region:
     def connect(self) -> None:
         """Load the service models: most of a second that nobody wants to spend in the middle of a fail-over."""
         made = session()
+        made.user_agent_extra = "failover-automation"
         for service in ("rds", "eks", "elasticache"):
             self._clients[service] = impatient(made, self._aws_url, service, self.name, CALL_SECONDS)
 
@@ -78,26 +79,39 @@ class Region:
                 PrimaryReplicationGroupId=member["ReplicationGroupId"],
             )
 
-    async def grow_node_group(self, cluster: str, name: str, nodes: int) -> None:
-        """Want at least ``nodes`` nodes in node group ``name`` of EKS cluster ``cluster``."""
+    async def node_group(self, cluster: str, name: str) -> dict[str, int]:
+        """Smallest, largest and wanted size of node group ``name`` of EKS cluster ``cluster``, by EKS's names."""
         group = (await self._aws("eks", "describe_nodegroup", clusterName=cluster, nodegroupName=name))["nodegroup"]
-        size = group["scalingConfig"]
-        if size["desiredSize"] < nodes:
-            wanted = {**size, "desiredSize": nodes, "maxSize": max(nodes, size["maxSize"])}
-            await self._aws(
-                "eks", "update_nodegroup_config", clusterName=cluster, nodegroupName=name, scalingConfig=wanted
-            )
+        return {size: int(group["scalingConfig"][size]) for size in ("minSize", "maxSize", "desiredSize")}
+
+    async def resize_node_group(self, cluster: str, name: str, sizes: Mapping[str, int]) -> None:
+        """Give node group ``name`` these sizes, all three; not if it has them already."""
+        if await self.node_group(cluster, name) != dict(sizes):
+            called = {"clusterName": cluster, "nodegroupName": name}
+            await self._aws("eks", "update_nodegroup_config", scalingConfig=dict(sizes), **called)
+
+    async def config_value(self, path: str, key: str) -> str:
+        """The value of ``key`` of the ConfigMap at ``path``; "" if there is none."""
+        _, found = await self.cluster.call("GET", path, accepts=(404,))
+        return str((found.get("data") or {}).get(key, ""))
+
+    async def annotations(self, path: str) -> dict[str, str]:
+        """The annotations of the object at ``path``."""
+        _, found = await self.cluster.call("GET", path)
+        return dict(found["metadata"].get("annotations") or {})
+
+    async def annotate(self, path: str, annotations: Mapping[str, str | None]) -> None:
+        """Set annotations of the object at ``path``; None takes one away."""
+        await self.cluster.merge(path, {"metadata": {"annotations": dict(annotations)}})
 
     async def replicas(self, path: str) -> tuple[int, int]:
         """Replicas wanted and ready of the Deployment at ``path``."""
         _, found = await self.cluster.call("GET", path)
         return int(found["spec"].get("replicas", 1)), int((found.get("status") or {}).get("readyReplicas") or 0)
 
-    async def grow_deployment(self, path: str, replicas: int) -> None:
-        """Want at least ``replicas`` replicas of the Deployment at ``path``."""
-        wanted, _ = await self.replicas(path)
-        if wanted < replicas:
-            await self.cluster.merge(f"{path}/scale", {"spec": {"replicas": replicas}})
+    async def scale_deployment(self, path: str, replicas: int) -> None:
+        """Want ``replicas`` replicas of the Deployment at ``path``."""
+        await self.cluster.merge(f"{path}/scale", {"spec": {"replicas": replicas}})
 
     async def takes_orders(self) -> bool:
         """Whether the service behind this region's gateway says that its database takes writes."""

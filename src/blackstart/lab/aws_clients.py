@@ -17,6 +17,7 @@ def session() -> Any:
         session_vars={"profile": (None, None, None, None), "config_file": (None, None, "/dev/null", None)}
     )
     made.set_credentials(ACCOUNT, SECRET)
+    made.user_agent_extra = "blackstart-lab"  # who it is in a log of calls, unless its owner says so better
     return made
 
 

@@ -27,6 +27,7 @@ class RegionSize(_Table):
     on_demand: int = Field(ge=0, le=20)
     spot: int = Field(ge=0, le=20)
     replicas: int = Field(ge=0, le=50)
+    database_replicas: int = Field(default=0, ge=0, le=2)
     cache_replicas: int = Field(default=0, ge=0, le=5)
 
     @field_validator("zones")
@@ -52,15 +53,24 @@ class Failover(_Table):
     )
 
 
+class Backups(_Table):
+    """Backups of the home region's database, and of the service's namespace there."""
+
+    every_seconds: float = Field(default=30.0, ge=0, description="0: none are taken")
+
+
 class LabConfig(_Table):
     """The whole file."""
 
-    home: RegionSize = RegionSize(region="us-east-1", on_demand=3, spot=2, replicas=6, cache_replicas=2)
+    home: RegionSize = RegionSize(
+        region="us-east-1", on_demand=3, spot=2, replicas=6, database_replicas=1, cache_replicas=2
+    )
     standby: RegionSize = RegionSize(region="us-west-2", on_demand=2, spot=0, replicas=2)
     wan_delay_seconds: float = Field(default=0.05, ge=0, le=10, description="one way, between the regions")
     replication: Literal["async", "sync"] = "async"
     time_scale: float = Field(default=10.0, gt=0, description="how many times faster health checks and FIS run")
     failover: Failover = Failover()
+    backups: Backups = Backups()
     start_seconds: float = Field(default=60.0, gt=0, description="a lab that takes longer to start is given up")
 
     @model_validator(mode="after")

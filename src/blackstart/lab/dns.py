@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import cast
 
 import aiohttp
@@ -20,10 +21,11 @@ from blackstart.clock import Clock, SystemClock, iso
 from blackstart.lab.dns_answers import answer
 from blackstart.lab.dns_health import HealthChecks
 from blackstart.lab.dns_records import Zone
-from blackstart.lab.dns_source import Follower, Route53, Snapshot
+from blackstart.lab.dns_source import Follower, Route53, RoutingControls, Snapshot
 from blackstart.lab.serving import answering
 
-Answer = Callable[[bytes], bytes | None]
+Answer = Callable[[bytes, str], bytes | None]
+"""The answer to a packet from an address."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Server:
         self._read_at = ""
         self._draw = random.Random().random
         self._checks = HealthChecks(clock, spec.time_scale)
-        self._follower: Follower | None = None
+        self._follower: Follower[Snapshot] | None = None
+        self._switched = asyncio.Event()  # once there is a routing control to follow
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -69,12 +72,10 @@ class Server:
         where = (self._spec.host, self._spec.port)
         streams: set[asyncio.Transport] = set()
         datagrams, _ = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(lambda packet: self._answer(packet, udp=True)), local_addr=where
+            lambda: _Datagrams(partial(self._answer, udp=True)), local_addr=where
         )
         try:
-            tcp = await loop.create_server(
-                lambda: _Stream(lambda packet: self._answer(packet, udp=False), streams), *where
-            )
+            tcp = await loop.create_server(lambda: _Stream(partial(self._answer, udp=False), streams), *where)
             try:
                 async with answering(self._admin(), self._spec.host, self._spec.admin_port):
                     yield
@@ -87,22 +88,32 @@ class Server:
             await self._checks.close()
 
     async def follow_forever(self) -> None:
-        """Keep records and health checks as the API has them."""
+        """Keep records, health checks and routing controls as the APIs have them."""
+        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as work:
+            work.create_task(self._follow_names(session))
+            work.create_task(self._follow_controls(session))
+
+    async def _follow_names(self, session: aiohttp.ClientSession) -> None:
         source = await asyncio.to_thread(Route53, self._spec.aws_url, self._spec.zone)
-        try:
-            async with aiohttp.ClientSession() as session:
-                self._follower = Follower(source, self._spec.router_admin_url, session, self._apply)
-                await self._follower.follow_forever()
-        finally:
-            source.close()
+        with closing(source):
+            self._follower = Follower(source, self._spec.router_admin_url, session, self._apply)
+            await self._follower.follow_forever()
+
+    async def _follow_controls(self, session: aiohttp.ClientSession) -> None:
+        await self._switched.wait()
+        source = await asyncio.to_thread(RoutingControls, self._spec.router_admin_url or self._spec.aws_url)
+        with closing(source):
+            await Follower(source, self._spec.router_admin_url, session, self._checks.switch).follow_forever()
 
     def _apply(self, snapshot: Snapshot) -> None:
         self._zone = snapshot.zone
         self._checks.update(snapshot.checks)
         self._read_at = iso(self._clock.now())
+        if self._checks.follows_controls:
+            self._switched.set()
 
-    def _answer(self, packet: bytes, *, udp: bool) -> bytes | None:
-        return answer(packet, self._zone, self._checks.healthy, self._draw, udp=udp)
+    def _answer(self, packet: bytes, client: str, *, udp: bool) -> bytes | None:
+        return answer(packet, self._zone, self._checks.healthy, self._draw, udp=udp, client=client)
 
     def _admin(self) -> web.Application:
         app = web.Application()
@@ -135,7 +146,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
-        reply = self._answer_to(data)
+        reply = self._answer_to(data, str(addr[0]))
         if reply is not None:
             self._transport.sendto(reply, addr)
 
@@ -151,6 +162,7 @@ class _Stream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._open_streams.add(self._transport)
+        self._client = str((transport.get_extra_info("peername") or ("",))[0])
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._open_streams.discard(self._transport)
@@ -161,7 +173,7 @@ class _Stream(asyncio.Protocol):
             end = 2 + int.from_bytes(self._held[:2], "big")
             if len(self._held) < end:
                 return
-            reply = self._answer_to(bytes(self._held[2:end]))
+            reply = self._answer_to(bytes(self._held[2:end]), self._client)
             del self._held[:end]
             if reply is None:
                 self._transport.close()

@@ -43,7 +43,8 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Check:
-    """One health check. CALCULATED ones have ``children`` and no endpoint; others that we cannot make have neither."""
+    """One health check. CALCULATED ones have ``children`` and no endpoint, RECOVERY_CONTROL ones the ARN of a routing
+    ``control``; others that we cannot make have none of them."""
 
     id: str
     endpoint: Endpoint | None
@@ -51,6 +52,7 @@ class Check:
     disabled: bool
     children: tuple[str, ...] = ()
     least_children: int = 0
+    control: str = ""
 
 
 def from_api(found: Mapping[str, Any]) -> Check:
@@ -77,6 +79,7 @@ def from_api(found: Mapping[str, Any]) -> Check:
         disabled=bool(config.get("Disabled", False)),
         children=tuple(config.get("ChildHealthChecks") or ()),
         least_children=int(config.get("HealthThreshold") or 0),
+        control=config.get("RoutingControlArn", ""),
     )
 
 
@@ -105,6 +108,7 @@ class HealthChecks:
         self._time_scale = time_scale
         self._checks: dict[str, Check] = {}
         self._checkers: dict[str, _Checker] = {}
+        self._controls: Mapping[str, bool] = {}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(force_close=True, limit=0), auto_decompress=False
         )
@@ -121,6 +125,15 @@ class HealthChecks:
                 self._checkers[check.id] = _Checker(
                     check.id, check.endpoint, self._session, self._clock, self._time_scale
                 )
+
+    @property
+    def follows_controls(self) -> bool:
+        """Whether any check follows a routing control."""
+        return any(check.control for check in self._checks.values())
+
+    def switch(self, controls: Mapping[str, bool]) -> None:
+        """Whether each routing control (ARN) is On, from now on."""
+        self._controls = dict(controls)
 
     def healthy(self, id_: str) -> bool:
         """What DNS goes by: the endpoint's state, "healthy" if disabled, and the opposite if inverted.
@@ -139,7 +152,7 @@ class HealthChecks:
                 "healthy": self._observed(check),
                 "effective": self.healthy(check.id),
                 "since": self._checkers[check.id].since if check.id in self._checkers else "",
-                "reason": self._checkers[check.id].reason if check.id in self._checkers else "no endpoint is checked",
+                "reason": self._reason(check),
             }
             for check in self._checks.values()
         }
@@ -151,7 +164,17 @@ class HealthChecks:
         await asyncio.gather(*(checker.task for checker in self._checkers.values()), return_exceptions=True)
         await self._session.close()
 
+    def _reason(self, check: Check) -> str:
+        if check.control:
+            state = {True: "On", False: "Off", None: "in a state that is not known yet"}[
+                self._controls.get(check.control)
+            ]
+            return f"its routing control is {state}"
+        return self._checkers[check.id].reason if check.id in self._checkers else "no endpoint is checked"
+
     def _observed(self, check: Check) -> bool:
+        if check.control:
+            return self._controls.get(check.control, True)
         if check.children:
             # One level only, as a circle would never end.
             simple = [child for child in check.children if child in self._checks and not self._checks[child].children]

@@ -1,7 +1,8 @@
 """Which records of a zone answer a question, by Route 53's rules. Pure.
 
-Routing policies: simple, failover, weighted, and aliases to other records of the same zone. Sources: Route 53 developer
-guide, "How Amazon Route 53 chooses records when health checking is configured".
+Routing policies: simple, failover, weighted, geolocation, and aliases to other records of the same zone. Sources: Route
+53 developer guide, "How Amazon Route 53 chooses records when health checking is configured", and "Values specific for
+geolocation records".
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+from blackstart.lab.dns_places import NOWHERE, Place
 
 ALIAS_TTL = 60
 MOST_ALIASES = 8
@@ -24,7 +27,8 @@ class Record:
     """One resource record set. Names are lower-case and end in a dot; ``ttl`` in seconds; ``values`` as in zone files.
 
     ``failover`` is PRIMARY, SECONDARY or "", ``weight`` None unless the policy is weighted; ``health_check`` and
-    ``alias`` (the name that is looked up instead) may be "".
+    ``alias`` (the name that is looked up instead) may be "". ``place`` is None unless the policy is geolocation; then
+    NOWHERE stands for everywhere else.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Record:
     health_check: str = ""
     alias: str = ""
     alias_health: bool = False
+    place: Place | None = None
 
 
 def absolute(name: str) -> str:
@@ -45,7 +50,7 @@ def absolute(name: str) -> str:
 
 def from_api(found: Mapping[str, Any]) -> Record:
     """The record of one entry of ListResourceRecordSets."""
-    alias = found.get("AliasTarget") or {}
+    alias, place = found.get("AliasTarget") or {}, found.get("GeoLocation")
     return Record(
         name=absolute(found["Name"]),
         type=found["Type"],
@@ -56,7 +61,13 @@ def from_api(found: Mapping[str, Any]) -> Record:
         health_check=found.get("HealthCheckId", ""),
         alias=absolute(alias["DNSName"]) if alias else "",
         alias_health=bool(alias.get("EvaluateTargetHealth", False)),
+        place=_place(place) if place else None,
     )
+
+
+def _place(found: Mapping[str, str]) -> Place:
+    country = found.get("CountryCode", "")
+    return Place(found.get("ContinentCode", ""), "" if country == "*" else country, found.get("SubdivisionCode", ""))
 
 
 class Zone:
@@ -78,14 +89,16 @@ class Zone:
         """Whether ``name``, or a name below it, has records of any type."""
         return any(known == name or known.endswith("." + name) for known in self._names)
 
-    def find(self, name: str, kind: str, healthy: Healthy, draw: Draw) -> list[Record]:
-        """The records that answer for ``name`` and type ``kind``, one per step of a CNAME chain; empty if none does."""
+    def find(self, name: str, kind: str, healthy: Healthy, draw: Draw, place: Place = NOWHERE) -> list[Record]:
+        """The records that answer for ``name`` and type ``kind``, asked from ``place``, one per step of a CNAME chain;
+        empty if none does."""
         found: list[Record] = []
         wanted = absolute(name)
+        asking = _Asking(healthy, draw, place)
         while len(found) < MOST_ALIASES:
-            record = self._one(wanted, kind, healthy, draw)
+            record = self._one(wanted, kind, asking)
             if record is None and kind != "CNAME":
-                record = self._one(wanted, "CNAME", healthy, draw)
+                record = self._one(wanted, "CNAME", asking)
             if record is None:
                 break
             found.append(record)
@@ -94,14 +107,16 @@ class Zone:
             wanted = absolute(record.values[0])
         return found
 
-    def _one(self, name: str, kind: str, healthy: Healthy, draw: Draw, depth: int = 0) -> Record | None:
+    def _one(self, name: str, kind: str, asking: _Asking, depth: int = 0) -> Record | None:
         candidates = self._sets.get((name, kind))
         if not candidates or depth > MOST_ALIASES:
             return None
-        chosen = choose(candidates, lambda record: self._alive(record, healthy, depth), draw)
-        if not chosen.alias:
+        chosen = choose(
+            candidates, lambda record: self._alive(record, asking.healthy, depth), asking.draw, asking.place
+        )
+        if chosen is None or not chosen.alias:
             return chosen
-        target = self._one(chosen.alias, kind, healthy, draw, depth + 1)
+        target = self._one(chosen.alias, kind, asking, depth + 1)
         return replace(target, name=name) if target else None
 
     def _alive(self, record: Record, healthy: Healthy, depth: int) -> bool:
@@ -113,14 +128,35 @@ class Zone:
         return any(self._alive(target, healthy, depth + 1) for target in targets)
 
 
-def choose(candidates: Sequence[Record], alive: Callable[[Record], bool], draw: Draw) -> Record:
-    """The one of ``candidates`` (same name and type, not empty) that Route 53 would answer with now."""
+@dataclass(frozen=True)
+class _Asking:
+    """What an answer depends on, besides the zone."""
+
+    healthy: Healthy
+    draw: Draw
+    place: Place
+
+
+def choose(
+    candidates: Sequence[Record], alive: Callable[[Record], bool], draw: Draw, place: Place = NOWHERE
+) -> Record | None:
+    """The one of ``candidates`` (same name and type, not empty) that Route 53 would answer somebody in ``place`` with
+    now; None if it would not answer there at all."""
+    if any(record.place is not None for record in candidates):
+        return _nearest(candidates, alive, place)
     if any(record.failover for record in candidates):
         in_order = sorted(candidates, key=lambda record: record.failover != "PRIMARY")
         return next((record for record in in_order if alive(record)), in_order[0])
     if any(record.weight is not None for record in candidates):
         return _weighted(candidates, alive, draw)
     return next((record for record in candidates if alive(record)), candidates[0])
+
+
+def _nearest(candidates: Sequence[Record], alive: Callable[[Record], bool], place: Place) -> Record | None:
+    """The most specific record for ``place``; while that is unhealthy, the next larger one's."""
+    fitting = {record.place: record for record in candidates if record.place is not None and record.place.holds(place)}
+    in_order = [fitting[each] for each in sorted(fitting, key=lambda each: each.rank, reverse=True)]
+    return next((record for record in in_order if alive(record)), in_order[0] if in_order else None)
 
 
 def _weighted(candidates: Sequence[Record], alive: Callable[[Record], bool], draw: Draw) -> Record:

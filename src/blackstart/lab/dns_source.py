@@ -1,15 +1,16 @@
-"""Where the DNS server's records and health checks come from: the Route 53 API, read again whenever it changed.
+"""Where the DNS server's records, health checks and routing controls come from: APIs, read again whenever they changed.
 
-When the API does not answer, what was read last stays in force, as Route 53's data plane outlives its control plane.
+When Route 53's API does not answer, what was read last stays in force, as Route 53's data plane outlives its control
+plane. Routing controls have no control plane that could be lost: they are read behind the router's back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import aiohttp
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,7 +24,11 @@ POLL_SECONDS = 2.0
 SELDOM_SECONDS = 15.0
 READ_TIMEOUT_SECONDS = 2.0
 
+ROUTE53, ROUTING = "route53", "route53-recovery-cluster"
+
 _log = logging.getLogger("blackstart.lab.dns")
+_Read = TypeVar("_Read")
+_Read_co = TypeVar("_Read_co", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,23 @@ class Snapshot:
     checks: tuple[dns_health.Check, ...]
 
 
+class Source(Protocol[_Read_co]):
+    """What can be read of an API."""
+
+    @property
+    def service(self) -> str:
+        """Whose changes are a reason to read again."""
+        ...
+
+    def read(self) -> _Read_co:
+        """What the API holds now; ServiceUnreachable. Blocks for some seconds at worst, so call it from a thread."""
+        ...
+
+
 class Route53:
     """Reads one zone and all health checks of the account."""
+
+    service = ROUTE53
 
     def __init__(self, aws_url: str, zone: str) -> None:
         self._url = aws_url
@@ -43,7 +63,6 @@ class Route53:
         self._client = impatient(session(), aws_url, "route53", "us-east-1", READ_TIMEOUT_SECONDS)
 
     def read(self) -> Snapshot:
-        """What the API holds now; ServiceUnreachable. Blocks for some seconds at worst, so call it from a thread."""
         try:
             records = [dns_records.from_api(found) for found in self._record_sets()]
             pages = self._client.get_paginator("list_health_checks").paginate()
@@ -65,14 +84,40 @@ class Route53:
         return [found for page in pages for found in page["ResourceRecordSets"]]
 
 
-class Follower:
-    """Calls ``apply`` with what Route 53 holds, at first and after every change.
+class RoutingControls:
+    """Reads whether the account's routing controls are On, by ARN."""
+
+    service = ROUTING
+
+    def __init__(self, aws_url: str) -> None:
+        self._url = aws_url
+        self._client = impatient(session(), aws_url, ROUTING, "us-west-2", READ_TIMEOUT_SECONDS)
+
+    def read(self) -> Mapping[str, bool]:
+        try:
+            pages = self._client.get_paginator("list_routing_controls").paginate()
+            found = [each for page in pages for each in page["RoutingControls"]]
+        except (BotoCoreError, ClientError) as error:
+            raise ServiceUnreachable("read routing controls", self._url, str(error)) from error
+        return {each["RoutingControlArn"]: each["RoutingControlState"] == "On" for each in found}
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+
+class Follower(Generic[_Read]):
+    """Calls ``apply`` with what ``source`` holds, at first and after every change.
 
     ``router_admin_url`` tells at once when something changed; without it (""), and while it is silent, every 2 s.
     """
 
     def __init__(
-        self, source: Route53, router_admin_url: str, session: aiohttp.ClientSession, apply: Callable[[Snapshot], None]
+        self,
+        source: Source[_Read],
+        router_admin_url: str,
+        session: aiohttp.ClientSession,
+        apply: Callable[[_Read], None],
     ) -> None:
         self.stale = True
         self._source = source
@@ -108,7 +153,7 @@ class Follower:
                 return
 
     async def _changed(self) -> bool:
-        """Whether Route 53 changed within the next POLL_SECONDS, as soon as known; the errors say that nobody tells."""
+        """Whether the API changed within the next POLL_SECONDS, as soon as known; the errors say that nobody tells."""
         if not self._router:
             raise ConnectionError("no router to ask")
         async with self._session.get(
@@ -119,4 +164,4 @@ class Follower:
             answer.raise_for_status()
             told = await answer.json()
         self._seen = int(told["seq"])
-        return any(service == "route53" for _, service, *_ in told["services"])
+        return any(service == self._source.service for _, service, *_ in told["services"])

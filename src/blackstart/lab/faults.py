@@ -91,9 +91,10 @@ def _target(kind: str, found: LabRegion) -> Target:
 
 
 class _LabFault(CompareAndRestore):
-    """``member`` is what the admin API calls it."""
+    """``member`` is what the admin API calls it, ``part`` what it is of a region."""
 
     member: str
+    part: str
     permissions = ("lab:faults",)
 
     def needs(self, change: Change) -> Sequence[Need]:
@@ -123,6 +124,7 @@ class ControlPlane(_LabFault):
 
     name = "lab.control_plane"
     member = CONTROL_PLANE
+    part = "control-plane"
 
 
 class DataStores(_LabFault):
@@ -130,3 +132,4 @@ class DataStores(_LabFault):
 
     name = "lab.data_stores"
     member = DATA_STORES
+    part = "data"

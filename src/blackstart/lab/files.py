@@ -60,9 +60,9 @@ def endpoints(laid: Topology, folder: Path) -> Endpoints:
                 kubeconfig=str(folder / KUBECONFIG),
                 context=parts.cluster,
                 kubernetes=url(parts.kube),
-                postgres=_at(parts.postgres.address),
-                database=dsn(parts.postgres.address),
-                redis=_at(parts.caches[0].address),
+                postgres=_at(parts.database_endpoint),
+                database=dsn(parts.database_endpoint),
+                redis=_at(parts.cache_endpoint),
             )
             for parts in laid.regions()
         },
@@ -79,38 +79,45 @@ def settings(laid: Topology, folder: Path, cluster_ids: Mapping[str, str]) -> st
 
     ``cluster_ids``: the uid of the namespace kube-system, by cluster.
     """
-    home, standby = laid.home, laid.standby
     tables: dict[str, Mapping[str, Any]] = {
         "": {"undo_log": f"sqlite://{folder / 'undo.sqlite'}"},
-        "scope": {
-            "environment": "lab",
-            "accounts": [ACCOUNT],
-            "regions": [parts.region for parts in laid.regions()],
-            "clusters": [parts.cluster for parts in laid.regions()],
-            "namespaces": [NAMESPACE],
-            "required_tag": next(iter(OPT_IN)),
-            "whole_region": True,
-        },
+        "scope": _scope(laid),
         "scope.cluster_ids": cluster_ids,
         "scope.shares": {"pod": 1.0},
         "service": {
             "name": SERVICE,
             "host": SERVICE_HOST,
-            "port": home.gateway[1],
+            "port": laid.home.gateway[1],
             "dns": _at(laid.dns),
-            "home_region": home.region,
-            "standby_region": standby.region,
+            "home_region": laid.home.region,
+            "standby_region": laid.standby.region,
         },
         "evidence": {
-            "aws_region": standby.region,
+            "aws_region": laid.standby.region,
             "global_cluster": PLATFORM,
-            "kube_context": standby.cluster,
+            "kube_context": laid.standby.cluster,
             "namespace": NAMESPACE,
             "deployment": SERVICE,
             "event_object": SERVICE,
+            "calls_url": f"{url(laid.aws_admin)}/calls",
         },
+        "stores.databases": {parts.region: dsn(parts.database_endpoint) for parts in laid.regions()},
+        "stores.caches": {parts.region: f"redis://{_at(parts.cache_endpoint)}" for parts in laid.regions()},
     }
     return "\n".join(_table(name, values) for name, values in tables.items())
+
+
+def _scope(laid: Topology) -> Mapping[str, Any]:
+    return {
+        "environment": "lab",
+        "accounts": [ACCOUNT],
+        "regions": [parts.region for parts in laid.regions()],
+        "clusters": [parts.cluster for parts in laid.regions()],
+        "namespaces": [NAMESPACE],
+        "required_tag": next(iter(OPT_IN)),
+        "whole_region": True,
+        "cold_caches": True,
+    }
 
 
 def _table(name: str, values: Mapping[str, Any]) -> str:

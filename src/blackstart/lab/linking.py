@@ -34,6 +34,11 @@ class Linking:
         (asked["target_host"], asked["target_port"]) = asked.pop("target")
         await self._call("POST", "/links", asked)
 
+    async def turn(self, name: str, target: Address, crosses: Crosses) -> None:
+        """Let new connections over a link lead to ``target`` from now on."""
+        asked = {"target_host": target[0], "target_port": target[1], "crosses": crosses}
+        await self._call("PUT", f"/links/{name}", asked)
+
     async def close(self, name: str) -> None:
         """Close a link; no complaint if there is none."""
         await self._call("DELETE", f"/links/{name}", None, accepts=404)

@@ -6,6 +6,7 @@ Admin API, JSON over HTTP on ``host:admin_port``; errors are ``{"error": sentenc
 - ``POST /links`` with ``name``, ``target_host``, ``target_port``, and optionally ``listen_host`` (127.0.0.1),
   ``listen_port`` (0: any), ``delay_seconds`` (one way, 0), ``crosses`` (groups of zones, []) and
   ``delivers_last_words`` (false, see ``links_connection``) → 201 ``{"port": n}``.
+- ``PUT /links/{name}`` with ``target_host``, ``target_port`` and ``crosses`` → 204; new connections lead there.
 - ``DELETE /links/{name}`` → 204; its connections are reset.
 - ``GET /links`` → ``{"links": [{…as above, "port": n, "cut": bool, "connections": n}]}``.
 - ``PUT /cuts`` with ``zones`` → ``{"zones": […], "cut": [names]}``: exactly these zones are cut off from now on. A link
@@ -19,13 +20,14 @@ import json
 import resource
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from blackstart.lab.links_listener import Link, Route, is_cut
+from blackstart.lab.parts import Address
 from blackstart.lab.serving import answering
 
 DESCRIPTORS = 65536
@@ -62,6 +64,14 @@ class _NewLink(BaseModel):
         )
 
 
+class _Turned(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    target_host: str
+    target_port: int = Field(gt=0, lt=65536)
+    crosses: tuple[tuple[str, ...], ...] = ()
+
+
 class _Cuts(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -83,6 +93,12 @@ class Links:
         self._links[route.name] = link
         self._apply((link,))
         return link
+
+    def turn(self, name: str, target: Address, crosses: tuple[tuple[str, ...], ...]) -> None:
+        """Let new connections over a link lead to ``target``; KeyError if there is none of that name."""
+        link = self._links[name]
+        link.route = replace(link.route, target=target, crosses=crosses)
+        self._apply((link,))
 
     def remove(self, name: str) -> None:
         """Close a link; KeyError if there is none of that name."""
@@ -127,6 +143,7 @@ class _Admin:
                 web.get("/healthz", self._health),
                 web.get("/links", self._list),
                 web.post("/links", self._add),
+                web.put("/links/{name}", self._turn),
                 web.delete("/links/{name}", self._remove),
                 web.put("/cuts", self._cut),
             ]
@@ -154,6 +171,19 @@ class _Admin:
             where = f"{wanted.listen_host}:{wanted.listen_port}"
             return _refusal(409, f"not opening link {wanted.name}: cannot listen on {where}: {error}")
         return web.json_response({"port": link.port}, status=201)
+
+    async def _turn(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        try:
+            wanted = _Turned.model_validate(await _body(request))
+            if not all(wanted.crosses):
+                return _refusal(400, f"not turning link {name}: a group of zones in crosses is empty")
+            self._links.turn(name, (wanted.target_host, wanted.target_port), wanted.crosses)
+        except ValidationError as error:
+            return _refusal(400, f"not turning link {name}: {_complaint(error)}")
+        except KeyError:
+            return _refusal(404, f"not turning link {name}: there is none of that name")
+        return web.Response(status=204)
 
     async def _remove(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]

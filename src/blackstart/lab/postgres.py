@@ -1,4 +1,4 @@
-"""One PostgreSQL server: the lab's stand-in for an Aurora cluster in one region.
+"""One PostgreSQL server: the lab's stand-in for an instance of an Aurora cluster.
 
 Replication streams over whatever address a standby is told to follow, so a delayed link makes the lag real.
 A server that was killed keeps its data; to come back as a standby it has to ``rejoin`` the new primary, which takes
@@ -8,8 +8,11 @@ back what it alone had committed.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +23,9 @@ from blackstart.errors import LabError
 from blackstart.lab import postgres_files as files
 from blackstart.lab.binaries import postgres_version
 from blackstart.lab.parts import Account, Address, Process, Spawn
+from blackstart.lab.postgres_tools import Tools, ended
 
 START_SECONDS = 30.0
-TOOL_SECONDS = 60.0
 PROMOTE_SECONDS = 30
 POLL_SECONDS = 0.01
 
@@ -32,8 +35,8 @@ STREAMING = """
                    WHERE status = 'streaming' AND last_msg_send_time <> last_msg_receipt_time)
 """
 
-# The process table tells that a program ended, not how: so its output and its exit code are left in files.
-TOOL = '"$@" <"${0%.*}.in" >"$0" 2>&1; echo $? >"${0%.*}.code"'
+RELOAD = "SELECT pg_reload_conf()"
+AUTO = "postgresql.auto.conf"
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,12 @@ class Postgres:
     def __init__(self, spec: PostgresSpec, spawn: Spawn) -> None:
         self.spec = spec
         self.process: Process | None = None
-        self._spawn = spawn
+        self._tools = Tools(spec.name, spec.folder, spec.programs, spec.account, spawn)
         self._version = postgres_version(spec.programs)
-        self._data = spec.folder / "data"
+        self._data = data_of(spec.folder)
         self._config = spec.folder / "postgresql.conf"
         self._standby_of: Address | None = None
+        self._inherits: Path | None = None
 
     @property
     def dsn(self) -> str:
@@ -74,7 +78,7 @@ class Postgres:
         Where there is none yet it is made (about half a second) and kept there.
         """
         self._prepare()
-        template = cache / f"postgres-{self._version}"
+        template = cache / f"postgres-{self._version}-{files.EDITION}"
         if not template.is_dir():
             async with files.locked(cache):
                 if not template.is_dir():
@@ -95,41 +99,47 @@ class Postgres:
         self._prepare()
         shutil.rmtree(self._data, ignore_errors=True)
         origin = files.conninfo(source)
-        await self._tool(
+        await self._tools.run(
             "pg_basebackup", "-D", str(self._data), "-d", origin, "-c", "fast", "-X", "stream", "--no-sync"
         )
 
-    async def start(self, standby_of: Address | None = None, synchronous: bool = False) -> None:
-        """Start as a standby of the server at ``standby_of``, or as a primary; returns when it answers queries.
-
-        With ``synchronous``, a primary acknowledges no commit before its standby has it.
-        """
+    async def start(self, standby_of: Address | None = None) -> None:
+        """Start as a standby of the server at ``standby_of``, or as a primary; returns when it answers queries."""
         if self.process is not None and self.process.alive():
             raise LabError(f"start {self.spec.name}", "it is running already", "kill it first")
         self._standby_of = standby_of
-        self._configure(synchronous)
-        signal_file = self._data / "standby.signal"
-        signal_file.unlink(missing_ok=True)
+        self._configure()
+        self._signal_file.unlink(missing_ok=True)
         if standby_of is not None:
-            signal_file.touch()
-            files.give(signal_file, self.spec.account)
-        argv = [str(self.spec.programs / "postgres"), "-D", str(self._data), "-c", f"config_file={self._config}"]
-        self.process = self._start(self.spec.name, argv)
+            self._signal_file.touch()
+            files.give(self._signal_file, self.spec.account)
+        self.process = self._tools.start("postgres", "-D", str(self._data), "-c", f"config_file={self._config}")
         await self._until(self._answers, "start", START_SECONDS)
 
-    async def set_synchronous(self, synchronous: bool) -> None:
-        """Change how a running primary acknowledges commits from now on."""
-        self._configure(synchronous)
-        await self._query("SELECT pg_reload_conf()")
+    async def follow(self, standby_of: Address) -> None:
+        """Let a running standby follow the server at ``standby_of`` from now on, whose history must contain ours."""
+        self._standby_of = standby_of
+        await self._reconfigure()
 
-    async def promote(self) -> None:
-        """Make a standby the primary: it stops following, finishes what it received, and takes writes."""
+    async def set_synchronous(self, standby: str) -> None:
+        """Let a running primary acknowledge no commit from now on before server ``standby`` has it ("": at once)."""
+        self._configure(synchronous=standby)
+        await self._query(RELOAD)
+
+    async def promote(self, inherits: Path | None = None) -> None:
+        """Make a standby the primary: it stops following, finishes what it received, and takes writes.
+
+        ``inherits``: the data folder of a dead primary, whose last writes it takes over first.
+        """
         if await self.is_writer():
             return
+        if inherits is not None:
+            self._inherits = inherits
+            await self._reconfigure()
         done = await self._query(f"SELECT pg_promote(true, {PROMOTE_SECONDS})")
         if not done:
             raise LabError(f"promote {self.spec.name}", f"it still follows after {PROMOTE_SECONDS} s", self._advice())
-        self._standby_of = None
+        self._standby_of = self._inherits = None
 
     async def rewind(self, source: Address) -> None:
         """Kill this server and take back what it has that the primary at ``source`` never got.
@@ -137,11 +147,12 @@ class Postgres:
         ``source`` must be a direct address: the whole difference is read from there.
         """
         self.kill()
+        self._signal_file.unlink(missing_ok=True)  # or it could not mend itself first, as pg_rewind lets it
         # the source tells its new timeline by its last checkpoint, so there must be one since its promotion
         await _ask(source, "CHECKPOINT", f"rewind {self.spec.name}")
         origin = files.conninfo(source, f"dbname={files.DATABASE}")
         target = ("--target-pgdata", str(self._data), "--config-file", str(self._config))
-        await self._tool("pg_rewind", *target, "--source-server", origin, "--no-sync")
+        await self._tools.run("pg_rewind", *target, "--source-server", origin, "--no-sync")
 
     async def rejoin(self, source: Address, via: Address | None = None) -> None:
         """Come back as a standby of the primary at ``source``, following it over ``via`` (a link) if given.
@@ -152,7 +163,19 @@ class Postgres:
             await self.rewind(source)
         except LabError:
             await self.base_backup(source)
+        (self._data / AUTO).write_text("")  # what somebody has set at the source is not for us
         await self.start(via or source)
+
+    async def stop(self, seconds: float) -> None:
+        """End in peace: connections are closed, and standbys get all there is. SIGKILL after ``seconds``."""
+        if self.process is None:
+            return
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGINT)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await ended(self.process)
+        self.kill()
 
     def kill(self) -> None:
         """SIGKILL everything of this server. Its data stays, as it was at that moment."""
@@ -176,9 +199,9 @@ class Postgres:
 
     async def _make(self, template: Path) -> None:
         """Make our data folder from nothing, and keep a copy of it."""
-        await self._tool("initdb", *files.INITDB, "--pgdata", str(self._data))
+        await self._tools.run("initdb", *files.INITDB, "--pgdata", str(self._data))
         single = ("--single", "-F", "-c", "exit_on_error=on", "-c", "log_checkpoints=off")
-        await self._tool("postgres", *single, "-D", str(self._data), "template1", given=files.SCHEMA)
+        await self._tools.run("postgres", *single, "-D", str(self._data), "template1", given=files.SCHEMA)
         await asyncio.to_thread(files.keep, self._data, template)
 
     def _prepare(self) -> None:
@@ -186,44 +209,29 @@ class Postgres:
         self.spec.folder.chmod(0o700)
         files.give(self.spec.folder, self.spec.account)
 
-    def _configure(self, synchronous: bool) -> None:
+    @property
+    def _signal_file(self) -> Path:
+        return self._data / "standby.signal"
+
+    async def _reconfigure(self) -> None:
+        self._configure()
+        await self._query(RELOAD)
+
+    def _configure(self, synchronous: str = "") -> None:
         access = self.spec.folder / "pg_hba.conf"
         text = files.settings(
             data=self._data,
             access=access,
+            name=self.spec.name,
             address=self.spec.address,
             version=self._version,
+            inherits=self._inherits,
             standby_of=self._standby_of,
             synchronous=synchronous,
         )
         for path, content in ((access, files.ACCESS), (self._config, text)):
             path.write_text(content, encoding="utf-8")
             files.give(path, self.spec.account)
-
-    def _start(self, name: str, argv: list[str]) -> Process:
-        user = self.spec.account.uid if self.spec.account else None
-        return self._spawn(name, argv, cwd=self.spec.folder, user=user)
-
-    async def _tool(self, program: str, *arguments: str, given: str = "") -> str:
-        """Run one of PostgreSQL's programs to its end, with ``given`` as its input; its output."""
-        stem = self.spec.folder / program
-        code, output = stem.with_suffix(".code"), stem.with_suffix(".out")
-        code.unlink(missing_ok=True)
-        stem.with_suffix(".in").write_text(given, encoding="utf-8")
-        files.give(stem.with_suffix(".in"), self.spec.account)
-        path = str(self.spec.programs / program)
-        process = self._start(f"{self.spec.name}-{program}", ["/bin/sh", "-c", TOOL, str(output), path, *arguments])
-        try:
-            async with asyncio.timeout(TOOL_SECONDS):
-                await _ended(process)
-        except TimeoutError:
-            raise LabError(f"run {program} for {self.spec.name}", f"no end after {TOOL_SECONDS:.0f} s") from None
-        finally:
-            process.kill()
-        said = output.read_text(encoding="utf-8", errors="replace").strip() if output.exists() else ""
-        if not code.exists() or code.read_text().strip() != "0":
-            raise LabError(f"run {program} for {self.spec.name}", _complaint(said), f"all it said is in {output}")
-        return said
 
     async def _answers(self) -> bool:
         return await self._tells("SELECT true")
@@ -251,18 +259,9 @@ class Postgres:
         return f"see the log of {self.spec.name}"
 
 
-def _complaint(said: str) -> str:
-    """The line of a program's output that tells why it failed."""
-    lines = said.splitlines() or ["it was killed"]
-    telling = [line for line in lines if any(word in line for word in ("error:", "ERROR:", "FATAL:", "PANIC:"))]
-    return (telling or lines)[-1].strip()
-
-
-async def _ended(process: Process) -> None:
-    while True:
-        if not process.alive():
-            return
-        await asyncio.sleep(POLL_SECONDS)
+def data_of(folder: Path) -> Path:
+    """Where the server that lives in ``folder`` keeps its data."""
+    return folder / "data"
 
 
 def dsn(address: Address) -> str:

@@ -1,6 +1,7 @@
 """What a PostgreSQL server of the lab finds on disk: its settings, who may connect, and a data folder to begin with.
 
-Roles: ``shop`` owns the database ``shop``; ``replicator`` copies, rewinds and promotes. Both are trusted on loopback.
+Roles: ``shop`` owns the database ``shop`` and may see and end what others do, as the first user of RDS may, and make a
+standby stop receiving; ``replicator`` copies, rewinds and promotes. Both are trusted on loopback.
 The superuser cannot connect at all, so nobody on this machine can run programs through the server.
 
 A data folder is made once and kept as a template in a cache, because initdb is slow and all labs begin alike.
@@ -11,6 +12,8 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import fcntl
+import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -21,7 +24,6 @@ from pathlib import Path
 from blackstart.lab.parts import Account, Address
 
 DATABASE, USER, KEEPER = "shop", "shop", "replicator"
-STANDBY_NAME = "standby"
 
 ACCESS = f"""\
 # database    user      from         how
@@ -39,8 +41,10 @@ INITDB = (
 # One command a line, fed to a server in single-user mode on template1, whose functions' rights the new database gets.
 # Without the databases that nobody uses there is half as much to copy.
 SCHEMA = f"""\
-CREATE ROLE {USER} LOGIN
+CREATE ROLE {USER} LOGIN IN ROLE pg_monitor, pg_signal_backend
 CREATE ROLE {KEEPER} LOGIN REPLICATION IN ROLE pg_monitor, pg_checkpoint
+GRANT ALTER SYSTEM ON PARAMETER primary_conninfo TO {USER}
+GRANT EXECUTE ON FUNCTION pg_catalog.pg_reload_conf() TO {USER}
 GRANT EXECUTE ON FUNCTION pg_catalog.pg_promote(boolean, integer) TO {KEEPER}
 GRANT EXECUTE ON FUNCTION pg_catalog.pg_reload_conf() TO {KEEPER}
 GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text, boolean, boolean) TO {KEEPER}
@@ -51,7 +55,11 @@ UPDATE pg_database SET datistemplate = false WHERE datname = 'template0'
 DROP DATABASE template0
 DROP DATABASE postgres
 CREATE DATABASE {DATABASE} OWNER {USER} TEMPLATE template1 STRATEGY file_copy
+COMMENT ON DATABASE {DATABASE} IS 'blackstart=allowed'
 """
+
+EDITION = hashlib.sha256(repr((INITDB, SCHEMA)).encode()).hexdigest()[:8]
+"""Of the template: one that was made otherwise is not ours."""
 
 # fsync off: every crash of the lab is a killed process, and the kernel keeps what a killed process wrote.
 # wal_log_hints and full_page_writes: pg_rewind needs both. What a standby may not have less of than its primary had,
@@ -81,9 +89,21 @@ timezone = UTC
 
 
 def settings(
-    *, data: Path, access: Path, address: Address, version: float, standby_of: Address | None, synchronous: bool
+    *,
+    name: str,
+    data: Path,
+    access: Path,
+    address: Address,
+    version: float,
+    standby_of: Address | None,
+    synchronous: str,
+    inherits: Path | None,
 ) -> str:
-    """The text of postgresql.conf."""
+    """The text of postgresql.conf. A server is known to the one that it follows by its ``name``.
+
+    ``synchronous``: the name of the server that has to have each commit; ``inherits``: the data folder of a server
+    whose write-ahead log is ours to replay.
+    """
     lines = [
         SETTINGS.rstrip(),
         f"listen_addresses = '{address[0]}'",
@@ -91,13 +111,16 @@ def settings(
         "unix_socket_directories = ''",
         f"hba_file = {_quoted(str(access))}",
         f"ident_file = {_quoted(str(data / 'pg_ident.conf'))}",
-        f"synchronous_standby_names = '{STANDBY_NAME if synchronous else ''}'",
+        f"synchronous_standby_names = {_quoted(json.dumps(synchronous) if synchronous else '')}",
     ]
     if version >= 18:
         lines.append("io_method = sync")  # no worker processes for reading ahead
     if standby_of is not None:
-        source = conninfo(standby_of, f"application_name={STANDBY_NAME}")
+        source = conninfo(standby_of, f"application_name={name}")
         lines.append(f"primary_conninfo = {_quoted(source)}")
+    if inherits is not None:
+        command = f'cp "{inherits / "pg_wal"}/%f" "%p"'
+        lines.append(f"restore_command = {_quoted(command)}")
     return "\n".join(lines) + "\n"
 
 

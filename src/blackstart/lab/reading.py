@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from blackstart.lab.aws import state
+from blackstart.lab.aws import state, store_state
 from blackstart.lab.aws.clients import Clients
 from blackstart.lab.aws.plan import NodeGroupPlan, RegionPlan, SeedPlan
 from blackstart.lab.aws.state import Instance
 from blackstart.lab.config import RegionSize
 from blackstart.lab.manifests import NodeFacts
+from blackstart.lab.stores import Led
 from blackstart.lab.topology import EDGE, PLATFORM, SERVICE, ZONE, RegionParts, Topology
 
 GONE = ("shutting-down", "terminated")
@@ -42,11 +43,21 @@ class AwsReader:
     def silent_instances(self, region: str) -> frozenset[str]:
         return state.read_silent_instances(self._clients, region)
 
-    def writer_region(self) -> str:
-        return state.read_writer_region(self._clients, self._plan)
+    def databases(self) -> Led:
+        clients, plan = self._clients, self._plan
+        return Led(
+            state.read_writer_region(clients, plan),
+            {region.name: store_state.read_writer(clients, plan, region.name) for region in plan.regions},
+            store_state.read_restarts(clients, plan, "rds"),
+        )
 
-    def cache_region(self) -> str:
-        return state.read_cache_primary_region(self._clients, self._plan)
+    def caches(self) -> Led:
+        clients, plan = self._clients, self._plan
+        return Led(
+            state.read_cache_primary_region(clients, plan),
+            {region.name: store_state.read_primary_node(clients, plan, region.name) for region in plan.regions},
+            store_state.read_restarts(clients, plan, "elasticache"),
+        )
 
 
 def facts(instance: Instance) -> NodeFacts:
@@ -77,7 +88,8 @@ def seed_plan(laid: Topology) -> SeedPlan:
 
 
 def _region(parts: RegionParts) -> RegionPlan:
-    return RegionPlan(parts.region, parts.zones, parts.gateway[0], _groups(parts.size))
+    databases, caches = (tuple(store.zone for store in stores) for stores in (parts.databases, parts.caches))
+    return RegionPlan(parts.region, parts.zones, parts.gateway[0], _groups(parts.size), databases, caches)
 
 
 def _groups(size: RegionSize) -> tuple[NodeGroupPlan, ...]:

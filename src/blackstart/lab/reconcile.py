@@ -19,13 +19,16 @@ from blackstart.clock import Clock
 from blackstart.errors import LabError, ServiceUnreachable
 from blackstart.lab.linking import Linking
 from blackstart.lab.manifests import NodeFacts
+from blackstart.lab.stores import Led
 from blackstart.lab.topology import control_plane
 
 _log = logging.getLogger("blackstart.lab.reconcile")
 POLL_SECONDS, RETRY_SECONDS = 10.0, 0.5
-NODES, DATABASE, CACHE = frozenset({"ec2", "autoscaling", "eks"}), "rds", "elasticache"
+NODES, DATABASE, CACHE = frozenset({"ec2", "autoscaling", "eks"}), frozenset({"rds"}), frozenset({"elasticache"})
 NETWORK, TRAFFIC = frozenset({"ec2"}), frozenset({"arc-zonal-shift", "elasticloadbalancing"})
-THE_REST, KUBELETS = NODES | {DATABASE, CACHE}, frozenset({"ssm"})
+KUBELETS = frozenset({"ssm"})
+SWITCHOVER, FAILOVER = "SwitchoverGlobalCluster", "FailoverGlobalCluster"
+MOVES = frozenset({SWITCHOVER, FAILOVER})
 OF_NETWORKS = ("NetworkAcl", "Subnet", "Vpc")
 """In the names of EC2's operations that change networks; the others change instances."""
 
@@ -50,9 +53,9 @@ class Reader(Protocol):
         """Ids of running instances whose kubelet does not run."""
         ...
 
-    def writer_region(self) -> str: ...
+    def databases(self) -> Led: ...
 
-    def cache_region(self) -> str: ...
+    def caches(self) -> Led: ...
 
 
 class Placed(Protocol):
@@ -62,9 +65,9 @@ class Placed(Protocol):
 
 
 class Stores(Protocol):
-    """Whatever follows who writes."""
+    """Whatever follows who leads."""
 
-    def want(self, writer: str) -> None: ...
+    def want(self, led: Led, *, orderly: bool) -> None: ...
 
 
 class Entrance(Protocol):
@@ -77,7 +80,7 @@ class Entrance(Protocol):
 
 @dataclass(frozen=True)
 class Actors:
-    """Who makes it so. ``placed`` by region; ``databases`` and ``caches`` follow the writer's region."""
+    """Who makes it so. ``placed`` by region; ``databases`` and ``caches`` follow who leads them."""
 
     linking: Linking
     placed: Mapping[str, tuple[Placed, ...]]
@@ -93,6 +96,9 @@ class _Known:
     silent: dict[str, frozenset[str]] = field(default_factory=dict)  # ids of instances, by region
     unreachable: frozenset[str] = frozenset()
     in_force: frozenset[str] | None = None
+    writer: str = ""  # its region
+    moves: frozenset[str] = frozenset()  # operations that may have moved it since it was read
+    unexplained: str = ""  # a region that was seen to be the writer's, nobody said how
 
 
 @dataclass(frozen=True)
@@ -101,12 +107,13 @@ class _Stale:
 
     services: frozenset[str]
     regions: frozenset[str]
+    operations: frozenset[str] = frozenset()
 
 
 class Reconciler:
     """Hands what ``reader`` sees to ``actors``; ``router_admin`` is the URL that tells of changes.
 
-    Cuts, and where traffic is let in, are followed on their own: nothing slower keeps them waiting.
+    Each is followed on its own: nothing slower keeps it waiting.
     """
 
     def __init__(
@@ -126,7 +133,9 @@ class Reconciler:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow(NETWORK, self.network))
             group.create_task(self._follow(TRAFFIC, self.traffic))
-            group.create_task(self._follow(THE_REST, self.rest))
+            group.create_task(self._follow(NODES, self.nodes))
+            group.create_task(self._follow(DATABASE, self.databases))
+            group.create_task(self._follow(CACHE, self.caches))
             group.create_task(self._follow(KUBELETS, self.kubelets))
 
     async def _follow(self, services: frozenset[str], work: Callable[[_Stale], Awaitable[None]]) -> None:
@@ -164,16 +173,29 @@ class Reconciler:
         if self._known.nodes:
             self._place()
 
-    async def rest(self, stale: _Stale) -> None:
-        """Follow the nodes, and who writes."""
-        reader = self._reader
-        if stale.services & NODES:
-            self._known.nodes = await asyncio.to_thread(reader.nodes)
-            self._place()
-        if DATABASE in stale.services:
-            self._actors.databases.want(await asyncio.to_thread(reader.writer_region))
-        if CACHE in stale.services:
-            self._actors.caches.want(await asyncio.to_thread(reader.cache_region))
+    async def nodes(self, stale: _Stale) -> None:
+        """Follow the nodes."""
+        self._known.nodes = await asyncio.to_thread(self._reader.nodes)
+        self._place()
+
+    async def databases(self, stale: _Stale) -> None:
+        """Follow who writes, and which servers are restarted."""
+        self._known.moves |= stale.operations & MOVES
+        self._follow_writer(await asyncio.to_thread(self._reader.databases))
+
+    async def caches(self, stale: _Stale) -> None:
+        """The same of the caches, which never wait for an heir."""
+        self._actors.caches.want(await asyncio.to_thread(self._reader.caches), orderly=False)
+
+    def _follow_writer(self, led: Led) -> None:
+        """A writer may be seen to have moved just before we are told how; without the word of it, it stays for now."""
+        known = self._known
+        if known.moves or known.writer in ("", led.region) or known.unexplained == led.region:
+            orderly = known.moves == {SWITCHOVER}
+            known.writer, known.unexplained, known.moves = led.region, "", frozenset()
+            self._actors.databases.want(led, orderly=orderly)
+        else:
+            known.unexplained = led.region
 
     def _place(self) -> None:
         known = self._known
@@ -212,7 +234,7 @@ class Reconciler:
 def _stale(changes: list[_Change], services: frozenset[str]) -> _Stale:
     """What ``changes`` make stale, of what a follower of ``services`` reads. Pure."""
     ours = [change for change in changes if change[0] in services and _matters(change, services)]
-    return _Stale(frozenset(service for service, _, _ in ours), frozenset(region for _, region, _ in ours))
+    return _Stale(*(frozenset(change[place] for change in ours) for place in range(3)))
 
 
 def _matters(change: _Change, services: frozenset[str]) -> bool:

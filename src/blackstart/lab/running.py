@@ -14,6 +14,7 @@ from blackstart.lab import kubelet_api
 from blackstart.lab import status as labs
 from blackstart.lab.aws.clients import Clients
 from blackstart.lab.aws.seed import Seeded
+from blackstart.lab.backups import Backups
 from blackstart.lab.base import Base
 from blackstart.lab.builds import ORDERS_IMAGE, WORKER_IMAGE, builds
 from blackstart.lab.catalog import Catalog, memory
@@ -33,6 +34,7 @@ from blackstart.lab.reconcile import Actors, Reconciler
 from blackstart.lab.startup import Starter
 from blackstart.lab.status import Part, Status
 from blackstart.lab.topology import LOOPBACK, RegionParts, Topology, url
+from blackstart.lab.velero import Velero
 from blackstart.lab.waiting import answers, until
 
 
@@ -49,6 +51,9 @@ class Running:
         self._stores = DataStores(laid, base, self._catalog)
         self._gateways = Gateways(laid, base, self._catalog)
         self._clients = Clients(url(laid.aws_admin))
+        every = laid.config.backups.every_seconds
+        self._backups = Backups(laid, base, self._clients)
+        self._velero = Velero(Cluster(base.session, url(laid.home.kube_listener)), base.clock, every)
         self._kubelets: dict[str, Kubelet] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._pending: dict[str, bool] = {}
@@ -73,6 +78,7 @@ class Running:
                 step(f"Kubernetes of {parts.region}", _after(preloaded, partial(self._starter.kubernetes, parts)))
                 for parts in self._laid.regions()
             ]
+            step("Velero", _after(kubes[0], self._velero.install))
             step("data stores", self._stores.start(links))
             step("gateways", self._gateways.start())
             step("DNS", _after(preloaded, self._starter.dns))
@@ -146,6 +152,9 @@ class Running:
         if self._laid.config.failover.enabled:
             await self._starter.automation(self._plan)
         await until(lambda: self._gateways.resolved(home.gateway[0]), base.clock)
+        if self._laid.config.backups.every_seconds:
+            self._run(self._backups.run())
+            self._run(self._velero.run())
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

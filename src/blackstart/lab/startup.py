@@ -72,7 +72,7 @@ class Starter:
             host=laid.dns[0],
             port=laid.dns[1],
             admin_port=laid.dns_admin[1],
-            aws_url=url(laid.aws),
+            aws_url=url(laid.aws_admin),  # Route 53's data plane calls no API that a region could take with it
             router_admin_url=url(laid.aws_admin),
             zone=ZONE,
             time_scale=laid.config.time_scale,

@@ -6,7 +6,8 @@ cut when one of its groups has all its zones cut. Two parts in one zone talk dir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from blackstart.lab.config import LabConfig, RegionSize
@@ -34,10 +35,11 @@ class Link:
 
 @dataclass(frozen=True)
 class Store:
-    """One data store server: ``kind`` is ``postgres`` or ``redis``."""
+    """One data store server: ``kind`` is ``postgres`` or ``redis``, ``id`` what it is called in the AWS API."""
 
     name: str
     kind: str
+    id: str
     region: str
     zone: str
     address: Address
@@ -47,8 +49,9 @@ class Store:
 class RegionParts:
     """The parts of one region. ``database``, ``cache`` and ``aws`` say how a pod reaches them, by the pod's zone.
 
-    ``caches`` starts with the region's primary. ``gateway`` and ``kube`` are what clients are told; Envoy and the API
-    server listen at ``gateway_listener`` and ``kube_listener``, behind links.
+    ``databases`` and ``caches`` start with those that lead them at first. Pods reach the leading one, as does who uses
+    ``database_endpoint`` and ``cache_endpoint``, from outside all zones. ``gateway`` and ``kube`` are what clients are
+    told; Envoy and the API server listen at ``gateway_listener`` and ``kube_listener``, behind links.
     """
 
     size: RegionSize
@@ -57,8 +60,10 @@ class RegionParts:
     gateway_admin: Address
     kube: Address
     kube_listener: Address
-    postgres: Store
+    databases: tuple[Store, ...]
     caches: tuple[Store, ...]
+    database_endpoint: Address
+    cache_endpoint: Address
     database: Mapping[str, Address]
     cache: Mapping[str, Address]
     aws: Mapping[str, Address]
@@ -108,11 +113,21 @@ class Topology:
         return {parts.region: parts for parts in self.regions()}[name]
 
     def stores(self) -> tuple[Store, ...]:
-        return tuple(store for parts in self.regions() for store in (parts.postgres, *parts.caches))
+        return tuple(store for parts in self.regions() for store in (*parts.databases, *parts.caches))
 
     def route(self, source: Store, to: Store) -> Address:
         """Where ``source`` connects in order to follow ``to``."""
         return self.routes[source.name, to.name]
+
+
+def database_arn(region: str) -> str:
+    """The ARN of the database cluster of a region."""
+    return f"arn:aws:rds:{region}:{ACCOUNT}:cluster:{PLATFORM}-{region}"
+
+
+def spread(zones: Sequence[str], count: int) -> tuple[str, ...]:
+    """The zones of ``count`` servers, one after the other."""
+    return tuple(zones[number % len(zones)] for number in range(count))
 
 
 def control_plane(region: str) -> str:
@@ -131,9 +146,8 @@ def plan(config: LabConfig, admin: Address, take: Callable[[str], int]) -> Topol
     public = take(LOOPBACK)
     home = _region(draft, config.home, (HOME_GATEWAY, public), aws)
     standby = _region(draft, config.standby, (STANDBY_GATEWAY, public), aws)
-    for one, other in ((home, standby), (standby, home)):
-        draft.follow(one.postgres, other.postgres, config.wan_delay_seconds)
-        draft.follow(one.caches[0], other.caches[0], config.wan_delay_seconds)
+    draft.follow_each_other((*home.databases, *standby.databases), config.wan_delay_seconds)
+    draft.follow_each_other((*home.caches, *standby.caches), config.wan_delay_seconds)
     probe = draft.link("probe-home", home.gateway, (home.zones,), config.wan_delay_seconds)
     return Topology(
         config=config,
@@ -174,31 +188,47 @@ class _Draft:
         self.links.append(Link(name, listen, target, crosses, delay_seconds))
         return listen
 
-    def follow(self, source: Store, to: Store, delay_seconds: float = 0.0) -> None:
-        """A link by which ``source`` replicates from ``to``."""
-        crosses = ((source.zone,), (to.zone,)) if source.zone != to.zone else ()
-        address = self.link(f"{source.name}-follows-{to.name}", to.address, crosses, delay_seconds)
-        self.routes[source.name, to.name] = address
+    def follow_each_other(self, stores: Sequence[Store], delay_seconds: float) -> None:
+        """Links by which each of ``stores`` can replicate from each other; between regions they are delayed."""
+        for source, to in itertools.permutations(stores, 2):
+            delay = 0.0 if source.region == to.region else delay_seconds
+            address = self.link(f"{source.name}-follows-{to.name}", to.address, crossing(source.zone, to), delay)
+            self.routes[source.name, to.name] = address
 
-    def reach(self, store: Store, zones: tuple[str, ...]) -> dict[str, Address]:
-        """How pods in each of ``zones`` reach ``store``."""
-        return {
-            zone: store.address
-            if zone == store.zone
-            else self.link(f"{zone}-to-{store.name}", store.address, ((zone,), (store.zone,)))
+    def reach(self, name: str, stores: Sequence[Store], zones: tuple[str, ...]) -> tuple[dict[str, Address], Address]:
+        """How pods in each of ``zones``, and others, reach who leads ``stores``; directly where it can be but one."""
+        (first, *others) = stores
+        ways = {
+            zone: first.address
+            if zone == first.zone and not others
+            else self.link(way(zone, name), first.address, crossing(zone, first))
             for zone in zones
         }
+        return ways, self.link(name, first.address, ()) if others else first.address
+
+
+def way(zone: str, name: str) -> str:
+    """The name of the link by which pods in ``zone`` reach who leads the stores ``name``."""
+    return f"{zone}-to-{name}"
+
+
+def crossing(zone: str, store: Store) -> Crosses:
+    """What a connection from ``zone`` to ``store`` crosses."""
+    return ((zone,), (store.zone,)) if zone != store.zone else ()
 
 
 def _region(draft: _Draft, size: RegionSize, gateway: Address, aws: Address) -> RegionParts:
     region, zones = size.region, size.zone_names()
-    postgres = Store(f"postgres-{region}", "postgres", region, zones[0], draft.at())
-    caches = tuple(
-        Store(f"redis-{region}-{number}", "redis", region, zones[number % len(zones)], draft.at())
-        for number in range(1 + size.cache_replicas)
+    databases = tuple(
+        Store(f"postgres-{region}-{n}", "postgres", f"{PLATFORM}-{region}-{n}", region, zone, draft.at())
+        for n, zone in enumerate(spread(zones, 1 + size.database_replicas), 1)
     )
-    for replica in caches[1:]:
-        draft.follow(replica, caches[0])
+    caches = tuple(
+        Store(f"redis-{region}-{n}", "redis", f"{PLATFORM}-{region}-{n:03}", region, zone, draft.at())
+        for n, zone in enumerate(spread(zones, 1 + size.cache_replicas), 1)
+    )
+    database, database_endpoint = draft.reach(f"postgres-{region}", databases, zones)
+    cache, cache_endpoint = draft.reach(f"redis-{region}", caches, zones)
     gateway_listener, kube_listener = draft.at(), draft.at()
     draft.links.append(Link(f"gateway-{region}", gateway, gateway_listener, (zones,)))
     return RegionParts(
@@ -208,9 +238,11 @@ def _region(draft: _Draft, size: RegionSize, gateway: Address, aws: Address) -> 
         gateway_admin=draft.at(),
         kube=draft.link(f"kube-{region}", kube_listener, ((control_plane(region),),)),
         kube_listener=kube_listener,
-        postgres=postgres,
+        databases=databases,
         caches=caches,
-        database=draft.reach(postgres, zones),
-        cache=draft.reach(caches[0], zones),
+        database_endpoint=database_endpoint,
+        cache_endpoint=cache_endpoint,
+        database=database,
+        cache=cache,
         aws={zone: draft.link(f"{zone}-to-aws", aws, ((zone,),)) for zone in zones},
     )

@@ -197,7 +197,7 @@ def dns_failover(events: Sequence[Event], fault_at: float) -> DnsFailover | None
     """The first change of the service's addresses after the fault; None when there was none."""
     for event in sorted(events, key=lambda each: each.at):
         fields = event.fields
-        if event.kind != "dns" or fields["last_old"] is None or fields["first_new"] <= fault_at:
+        if event.kind != "dns" or fields.get("last_old") is None or fields["first_new"] <= fault_at:
             continue
         first_new, last_old = float(fields["first_new"]), float(fields["last_old"])
         return DnsFailover(

@@ -9,12 +9,20 @@ Every line has ``at`` (seconds since the origin at which it was *seen*) and ``ki
     detect   reason, message, object, source: the primary was found to be unhealthy
     decide   (same fields) the decision to fail over was taken
     cache    (same fields) the standby region's cache was found to be warm
+    database region, state (writer, reader, or away: it could not be asked), before (the state until then, "" for none),
+             asked (when the look that saw it was asked), last (when the last look that saw ``before`` was asked; null
+             for the first), problem (of away). With ``state`` as ``before``: it still is
+    lost     region: the drill has taken it away, as a whole or in part
+    restored change, seconds, target: what that change restores was there, so long after its beginning
+    standby  found: what the standby region had against what it would need
     phase    name: what the drill is doing
     stop     reason: who or what ended the drill before its time, and why
     lapse    reason: why a fault was not kept up for as long as it was meant to be
-    note     text, for people
+    note     text, for people; where a source cannot be seen, or can be again: watch (the kind of event that it gives),
+             sees
 
-``source`` tells where it was seen: ``rds``, ``deployment`` or ``kubernetes event``.
+``source`` tells where it was seen: ``rds``, ``deployment``, ``database`` or ``kubernetes event``; ``operator``: a
+person, or an action that stands for one, said that a step is done. Such a line has a ``reason`` and needs no more.
 """
 
 from __future__ import annotations
@@ -28,6 +36,7 @@ from typing import Any
 from blackstart.clock import Clock
 from blackstart.errors import JournalUnreadable
 from blackstart.observer import jsonl
+from blackstart.scope import NOTHING
 
 EVENTS_FILE = "events.jsonl"
 CHANGES_FILE = "changes.jsonl"
@@ -50,10 +59,13 @@ class EventLog:
         self._clock = clock
         self._origin = origin
 
+    def now(self) -> float:
+        """Seconds since the origin."""
+        return round(self._clock.monotonic() - self._origin, 6)
+
     def add(self, kind: str, **fields: Any) -> None:
         """One event, seen now."""
-        at = round(self._clock.monotonic() - self._origin, 6)
-        jsonl.append(self._path, {"at": at, "kind": kind, **fields})
+        jsonl.append(self._path, {"at": self.now(), "kind": kind, **fields})
 
 
 def read(folder: Path) -> tuple[Event, ...]:
@@ -71,13 +83,24 @@ def _events(folder: Path) -> Iterable[Event]:
 
 
 def fault_at(folder: Path) -> float | None:
-    """When the first change that was applied began to be applied, in seconds since the origin; None before that."""
+    """When the first change that was applied began to be applied, in seconds since the origin; None before that.
+
+    Changes that take nothing away are no fault.
+    """
+    lines = list(jsonl.read(folder / CHANGES_FILE))
+    harmless = {line.get("change") for line in lines if takes_nothing(line.get("record"))}
     began = [
         float(line.get("began", line["monotonic"]))
-        for line in jsonl.read(folder / CHANGES_FILE)
-        if line.get("state") == "applied"
+        for line in lines
+        if line.get("state") == "applied" and line.get("change", "") not in harmless
     ]
     return min(began) - origin(folder) if began else None
+
+
+def takes_nothing(record: Any) -> bool:
+    """Whether the ``record`` of a planned change says that it takes nothing away. Pure."""
+    share = record.get("share") if isinstance(record, dict) else None
+    return isinstance(share, dict) and share.get("unit") == NOTHING
 
 
 def origin(folder: Path) -> float:

@@ -15,6 +15,7 @@ from blackstart.errors import ConfigInvalid
 from blackstart.kube.reading import Kube
 from blackstart.observer import ledger
 from blackstart.observer.client import Client
+from blackstart.observer.databases import Databases
 from blackstart.observer.dialer import Dialer
 from blackstart.observer.events import EventLog
 from blackstart.observer.recorder import Recorder
@@ -59,14 +60,17 @@ async def observe(spec: Spec, stop: asyncio.Event, clock: Clock, begun: Callable
     log = EventLog(spec.folder, clock, spec.origin_monotonic)
     async with Kube(spec.settings.evidence.kube_context) as kube:
         watcher = Watcher(spec.settings.evidence, log, clock, kube)
-        await watcher.prepare()
-        looking = asyncio.create_task(watcher.run())
-        looking.add_done_callback(lambda task: _told(task, log))
+        databases = Databases(spec.settings.stores, log, clock)
+        await asyncio.gather(watcher.prepare(), databases.prepare())
+        looking = [asyncio.create_task(watcher.run()), asyncio.create_task(databases.run())]
+        for task in looking:
+            task.add_done_callback(lambda task: _told(task, log))
         try:
             await _play(spec, stop, clock, log, begun)
         finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+            for task in looking:
+                task.cancel()
+            await asyncio.gather(*looking, return_exceptions=True)
 
 
 async def _play(spec: Spec, stop: asyncio.Event, clock: Clock, log: EventLog, begun: Callable[[], None]) -> None:

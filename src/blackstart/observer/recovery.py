@@ -84,8 +84,8 @@ def _result(edge: Edge, rule: _Rule, hurt_at: float | None, blind: float | None)
         reason = f"it was watched for only {watched:.1f} s after that, of the {rule.window:g} s that it must last"
         return Recovery(None, 0.0, None, hurt_at, None, None, reason)
     lowest, highest = (max(0.0, moment - rule.fault_at) for moment in (edge.earliest, edge.latest))
-    middle = (lowest + highest) / 2
-    return Recovery(middle, (highest - lowest) / 2, rule.fault_at + middle, hurt_at, lowest, highest)
+    middle = round((lowest + highest) / 2, 6)  # whole microseconds, which the steps can add up to
+    return Recovery(middle, max(highest - middle, middle - lowest), rule.fault_at + middle, hurt_at, lowest, highest)
 
 
 def _edge(rows: Sequence[Sample], rule: _Rule) -> Edge | None:

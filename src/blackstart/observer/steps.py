@@ -1,4 +1,4 @@
-"""The steps of a fail-over, from when each was seen to be done. Pure.
+"""The steps of a fail-over, from when each was seen to be done, or was said to be by the platform or an operator. Pure.
 
 - detect: the platform said that the primary is unhealthy
 - decide: it said that it fails over
@@ -11,15 +11,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from blackstart.observer.events import Event
 from blackstart.observer.samples import Cache, Kind, Samples
 
+_SEEN_BY = {"dns": "reroute", "writer": "promote", "ready": "scale"}
 STEPS = ("detect", "decide", "reroute", "promote", "scale", "warm")
 REST = "serve"  # from the last step seen until users were served again
 POLL_SECONDS = 0.15  # how often the platform is looked at: what is seen may have happened this much earlier
+OPERATOR = "operator"
 WARM_SHARE = 0.9
 WARM_READS = 50
 
@@ -29,7 +31,8 @@ class Step:
     """One row of where the time went; ``began`` and ``ended`` in seconds since the origin.
 
     ``status``: ``inside`` the recovery time: ``seconds`` of it; ``after``: seen only once users were served again
-    (``ended`` is when, the rest None); ``unseen``: not observed, everything None.
+    (``ended`` is when, the rest None); ``absent``: it did not happen, because who would have seen it was looking;
+    ``unseen``: not observed; in both everything is None.
     """
 
     name: str
@@ -40,9 +43,14 @@ class Step:
 
 
 def split_steps(
-    fault_at: float, recovered_at: float, seen: Mapping[str, float], error_seconds: float = 0.0
+    fault_at: float,
+    recovered_at: float,
+    seen: Mapping[str, float],
+    error_seconds: float = 0.0,
+    watched: Collection[str] = (),
 ) -> list[Step]:
-    """Cut the recovery time at the moments in ``seen`` (step → when it was seen done; others are not observed).
+    """Cut the recovery time at the moments in ``seen`` (step → when it was seen done). Of the others, those in
+    ``watched`` did not happen, the rest are not observed.
 
     Steps come in the order of time; each begins where the one before ended, the first at the fault; what is left
     until ``recovered_at`` is a step of its own, `REST`. Edges are whole microseconds from the fault, so that the
@@ -61,7 +69,8 @@ def split_steps(
         rows.append(Step(name, fault_at + began / 1e6, fault_at + ended / 1e6, (ended - began) / 1e6, "inside"))
         began = ended
     rows += [Step(name, None, known[name], None, "after") for name in after]
-    rows += [Step(name, None, None, None, "unseen") for name in STEPS if name not in known]
+    missing = [name for name in STEPS if name not in known]
+    rows += [Step(name, None, None, None, "absent" if name in watched else "unseen") for name in missing]
     return rows
 
 
@@ -82,17 +91,37 @@ def seen(events: Sequence[Event], samples: Samples, fault_at: float, home_region
     return {name: at for name, at in found.items() if at is not None}
 
 
+def watched(events: Sequence[Event], samples: Samples, fault_at: float, home_region: str) -> frozenset[str]:
+    """The steps that would have been seen: somebody was looking before the fault, and could look to the end.
+
+    Whether somebody detects or decides is not seen but told, so nobody can say that it did not happen.
+    """
+    looking = {each.kind for each in events if each.at < fault_at and not _told(each)}
+    sees = {str(each.fields["watch"]): bool(each.fields.get("sees")) for each in events if "watch" in each.fields}
+    found = {step for kind, step in _SEEN_BY.items() if kind in looking and sees.get(kind, True)}
+    databases = {each.fields.get("region"): each.fields.get("state") for each in events if each.kind == "database"}
+    if "reader" in {state for region, state in databases.items() if region != home_region}:
+        found.add("promote")
+    away = samples.between(fault_at, float("inf")).rows
+    if any(row.ok and row.cache is not Cache.NONE and row.region not in {"", home_region} for row in away):
+        found.add("warm")
+    return frozenset(found)
+
+
 def _first(events: Sequence[Event], fault_at: float, kind: str) -> float | None:
     return min((each.at for each in events if each.kind == kind and each.at >= fault_at), default=None)
 
 
 def _rerouted(events: Sequence[Event], fault_at: float) -> float | None:
+    """What users were given counts; the word of somebody who changed a record only where nothing of it was seen."""
+    dns = [each for each in events if each.kind == "dns"]
     moments = (
         float(each.fields["first_new"])
-        for each in events
-        if each.kind == "dns" and each.fields["last_old"] is not None and each.fields["first_new"] >= fault_at
+        for each in dns
+        if not _told(each) and each.fields["last_old"] is not None and each.fields["first_new"] >= fault_at
     )
-    return min(moments, default=None)
+    shown = min(moments, default=None)
+    return _first([each for each in dns if _told(each)], fault_at, "dns") if shown is None else shown
 
 
 def _promoted(events: Sequence[Event], samples: Samples, fault_at: float, home_region: str) -> float | None:
@@ -101,7 +130,8 @@ def _promoted(events: Sequence[Event], samples: Samples, fault_at: float, home_r
     told = _first([each for each in events if _told(each)], fault_at, "writer")
     moved = [each for each in events if not _told(each) and each.fields.get("region") != home_region]
     shown = _first(moved, fault_at, "writer")
-    known = [at for at in (told, shown) if at is not None]
+    asked = [each for each in moved if each.fields.get("state") == "writer" and each.fields.get("before") != "writer"]
+    known = [at for at in (told, shown, _first(asked, fault_at, "database")) if at is not None]
     return min(max(known), _written_elsewhere(samples, fault_at, home_region)) if known else None
 
 
@@ -127,7 +157,8 @@ def _scaled(events: Sequence[Event], fault_at: float) -> float | None:
 
 
 def _told(event: Event) -> bool:
-    return "reason" in event.fields
+    """Whether somebody said so: the platform, or an operator; it was not seen."""
+    return "reason" in event.fields or event.fields.get("source") == OPERATOR
 
 
 def _grown(event: Event, usual: int) -> bool:

@@ -12,12 +12,14 @@ from pydantic import ValidationError
 from blackstart.clock import Clock
 from blackstart.errors import JournalUnreadable, NotMeasured
 from blackstart.observer import analysis, events, jsonl, ledger, readback
+from blackstart.observer.ledger import Write
 from blackstart.observer.samples import Outcome, Samples, Tail
 from blackstart.settings import Service
 
 POLL_SECONDS = 0.25
 SILENT_SECONDS = 3.0  # beyond the time-out of requests, an observer that writes nothing has ended
 DRILL_FILE = "drill.json"
+CALLS_FILE = "calls.jsonl"
 Shows = Callable[[Samples, float, float], object]
 """Whether (something true) the effect of a fault shows in samples, from the fault until another moment."""
 
@@ -48,7 +50,7 @@ class Watched:
 
         With 0, all since the fault, or since the start when there is none. NotMeasured when there is nothing.
         """
-        for samples in self._polled():
+        for samples in self.looks():
             end = samples.complete_until
             if seconds <= 0:
                 fault = events.fault_at(self._folder)
@@ -75,7 +77,7 @@ class Watched:
         """
         fault, applied = self.fault_at(), self._last_applied()
         begun, settled = max(applied, fault), False
-        for samples in self._polled():
+        for samples in self.looks():
             header, known = samples.header, samples.complete_until
             window = header.recovery_window_seconds
             settled = settled or known >= begun + settle_seconds or bool(shows(samples, fault, known))
@@ -119,6 +121,37 @@ class Watched:
         plans = [line for line in lines if line.get("state") == "planned" and line.get("change") in made]
         return [dict(line["record"]) for line in plans if isinstance(line.get("record"), dict)]
 
+    def events(self) -> tuple[events.Event, ...]:
+        """What was seen to happen by now."""
+        return events.read(self._folder)
+
+    def writes(self) -> tuple[Write, ...]:
+        """The writes by now."""
+        return ledger.read(self._folder)
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The drill's own calls of AWS by now, as its processes wrote them down."""
+        return jsonl.read(self._folder / CALLS_FILE)
+
+    def undo_at(self) -> float:
+        """When putting back began; NotMeasured before that."""
+        fault = self.fault_at()
+        said = [each.at for each in self.events() if each.kind == "phase" and each.fields.get("name") == "undo"]
+        began = [at for at in said if at >= fault]
+        if not began:
+            raise NotMeasured("the way home", "nothing has been put back yet")
+        return min(began)
+
+    def looks(self, pause_seconds: float = POLL_SECONDS) -> Iterator[Samples]:
+        """What is on disk, again and again."""
+        while True:
+            yield self.samples()
+            self._clock.sleep(pause_seconds)
+
+    def origin(self) -> float:
+        """The drill's origin, in seconds of the machine's monotonic clock."""
+        return self._origin
+
     def objective(self, name: str) -> float | None:
         """The drill's objective ``name``, None when it has none; JournalUnreadable without a readable drill.json."""
         value = self._drill("objectives").get(name)
@@ -140,8 +173,3 @@ class Watched:
     def _last_applied(self) -> float:
         lines = jsonl.read(self._folder / events.CHANGES_FILE)
         return max(float(line["monotonic"]) for line in lines if line.get("state") == "applied") - self._origin
-
-    def _polled(self) -> Iterator[Samples]:
-        while True:
-            yield self.samples()
-            self._clock.sleep(POLL_SECONDS)

@@ -26,6 +26,9 @@ REASONS = {
     "CacheWarmed": "cache",
 }
 
+NAME = "blackstart-observer"
+NAMES = {"writer": "the database's writer", "ready": "the deployment", "events": "Kubernetes Events"}
+
 Poll = Callable[[], Awaitable[None]]
 
 
@@ -64,7 +67,9 @@ class Writer:
         import boto3
         from botocore.config import Config
 
-        patience = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 1})
+        patience = Config(
+            connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 1}, user_agent_extra=NAME
+        )
         self._client = boto3.client("rds", region_name=self._evidence.aws_region, config=patience)
 
     def _read(self) -> str:
@@ -154,11 +159,11 @@ class Watcher:
         self._writer = Writer(evidence, log) if evidence.global_cluster and evidence.aws_region else None
         self._sources: list[tuple[str, Poll]] = []
         if self._writer:
-            self._sources.append(("the database's writer", self._writer))
+            self._sources.append(("writer", self._writer))
         if evidence.kube_context and evidence.namespace and evidence.deployment:
-            self._sources.append(("the deployment", Ready(evidence, kube, log)))
+            self._sources.append(("ready", Ready(evidence, kube, log)))
         if evidence.kube_context and evidence.namespace and evidence.event_object:
-            self._sources.append(("Kubernetes Events", Told(evidence, kube, log)))
+            self._sources.append(("events", Told(evidence, kube, log)))
 
     async def prepare(self) -> None:
         """What would disturb the client if it were done while it plays: load boto3."""
@@ -177,10 +182,10 @@ async def _poll(name: str, poll: Poll, log: EventLog, clock: Clock) -> None:
             await poll()
         except BlackstartError as error:
             if not blind:
-                log.add("note", text=f"cannot see {name}: {error}")
+                log.add("note", text=f"cannot see {NAMES[name]}: {error}", watch=name, sees=False)
             blind = True
         else:
             if blind:
-                log.add("note", text=f"can see {name} again")
+                log.add("note", text=f"can see {NAMES[name]} again", watch=name, sees=True)
             blind = False
         await clock.pause(POLL_SECONDS)

@@ -13,7 +13,7 @@ from blackstart.observer.events import Event
 
 def described(events: Sequence[Event], changes: Sequence[ChangeStory]) -> list[tuple[float, str]]:
     """(seconds since origin, words) of every event and every transition of a change, in the order of time."""
-    told = [(event.at, words(event)) for event in events]
+    told = [(event.at, words(event)) for event in events if not _repeats(event)]
     return sorted([*told, *(line for change in changes for line in _transitions(change))])
 
 
@@ -24,6 +24,11 @@ def tally(changes: Sequence[ChangeStory]) -> str:
     return f"and {numbers.plural(len(changes), 'more change')}: {far}" if changes else ""
 
 
+def _repeats(event: Event) -> bool:
+    """Whether it only says that something is still as it was."""
+    return event.kind == "database" and event.fields.get("state") == event.fields.get("before")
+
+
 def words(event: Event) -> str:
     """One event in plain words; kinds that are not known are shown as they are."""
     told: Mapping[str, Any] = event.fields
@@ -31,6 +36,12 @@ def words(event: Event) -> str:
         return f"{event.kind}: {told['reason']} {told.get('message', '')}".rstrip()
     if event.kind == "dns":
         return f"{told.get('name', 'the name')} resolves to {', '.join(map(str, told.get('after', ())))}"
+    if event.kind == "database":
+        why = f" ({told['problem']})" if told.get("problem") else ""
+        state = {"away": "cannot be asked", "writer": "is a writer", "reader": "is a reader"}
+        return f"database in {told.get('region', '?')} {state.get(str(told.get('state')), '?')}{why}"
+    if event.kind == "lost":
+        return f"region {told.get('region', '?')} is taken away"
     if event.kind == "writer":
         return f"database writer in {told.get('region', '?')}"
     if event.kind == "ready":

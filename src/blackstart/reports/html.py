@@ -19,7 +19,7 @@ from blackstart.reports.view import View, view
 
 HASHED = (
     folders.DRILL, "observer.json", "samples.bin", "ledger.jsonl", "found.jsonl", folders.CHANGES, folders.EVENTS,
-    folders.RESTORATION, folders.TOOLKIT,
+    folders.CALLS,    folders.RESTORATION, folders.TOOLKIT,
 )  # fmt: skip
 _HYPHENATED = re.compile(r"\b([\w.]{1,20}(?:-[\w.]{1,20}){1,3})\b")
 

@@ -154,6 +154,9 @@ def steps(measured: Measured, users: Users) -> str:
     took = longest.seconds or 0.0
     share = numbers.rough_percent(round(took * 1e6), round(users.recovery.seconds * 1e6))
     words = f"Longest: {longest.name}, {numbers.seconds(took)}, {share} of the recovery time."
+    absent = [step.name for step in users.steps if step.status == "absent"]
+    if absent:
+        words += f" Did not happen: {', '.join(absent)}."
     if unseen:
         words += f" Not observed: {', '.join(unseen)}."
     return words

@@ -150,7 +150,7 @@ def step_rows(measured: Measured, users: Users) -> Steps | None:
     for step in users.steps:
         meaning = STEP_MEANING.get(step.name, "")
         if step.seconds is None or step.began is None or step.ended is None:
-            note = "not observed"
+            note = "did not happen" if step.status == "absent" else "not observed"
             if step.ended is not None:
                 note = f"seen after recovery, at {numbers.offset(step.ended - fault_at)}"
             rows.append(StepRow("", step.name, meaning, "", "–", "", note=note))

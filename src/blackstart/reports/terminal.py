@@ -14,7 +14,7 @@ from blackstart.journals.measure import Measured
 from blackstart.journals.objectives import Result
 from blackstart.journals.users import hurt
 from blackstart.journals.verdict import Verdict, Word
-from blackstart.reports import proof, sentences, tables
+from blackstart.reports import proof, regions, sentences, tables
 
 WIDTH = 80
 NAME, VALUE, REQUIRED = 18, 16, 12
@@ -83,6 +83,8 @@ def _facts(measured: Measured, verdict: Verdict) -> Iterator[tuple[str, str]]:
         ]
         if len(took) > 1:
             yield from _fact("steps", ", ".join(took))
+    for name, words in regions.facts(measured):
+        yield from _fact(name, words)
     yield from _fact("undone", _undone(measured))
 
 

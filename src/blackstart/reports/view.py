@@ -12,7 +12,17 @@ from blackstart.journals.measure import Measured
 from blackstart.journals.users import Users
 from blackstart.journals.verdict import Verdict
 from blackstart.observer.samples import Outcome
-from blackstart.reports import columns, compose, figure_timeline, figure_writes, proof, sentences, tables, trust
+from blackstart.reports import (
+    columns,
+    compose,
+    figure_timeline,
+    figure_writes,
+    proof,
+    regions,
+    sentences,
+    tables,
+    trust,
+)
 from blackstart.reports.picture import Column, Picture
 
 NUMBERS_ROWS = 20
@@ -66,6 +76,7 @@ class View:
     writes_narrow_svg: str
     lost: Sequence[tables.LostRow]
     lost_total: int
+    region: regions.RegionView
     changes_sentence: str
     changes: Sequence[tables.ChangeRow]
     more_changes: Sequence[tables.ChangeRow]
@@ -107,14 +118,21 @@ def view(measured: Measured, verdict: Verdict, hashes: Mapping[str, str]) -> Vie
         **_writes(measured),
         lost=tables.lost_rows(measured),
         lost_total=lost,
+        region=regions.view(measured),
         **_changes(measured),
         proof=proof.lines(measured),
         trusted=sentences.trusted(verdict),
         doubts=verdict.doubts,
-        checks=trust.checks(measured, verdict),
+        checks=_checks(measured, verdict),
         evidence=trust.evidence(measured, hashes),
         happenings=trust.happenings(measured, compose.zero(measured, users) if users else measured.fault_at or 0.0),
     )
+
+
+def _checks(measured: Measured, verdict: Verdict) -> list[trust.Line]:
+    """With what was not tested at the end."""
+    *checked, untested = trust.checks(measured, verdict)
+    return [*checked, regions.watch_line(measured), untested]
 
 
 def _meta(measured: Measured) -> list[str]:

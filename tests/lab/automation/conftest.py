@@ -211,8 +211,12 @@ class Scene:
         names = (await self.call("eks", "list_nodegroups", clusterName=self.spec.cluster))["nodegroups"]
         return {name: (await self.node_group(name))["scalingConfig"]["desiredSize"] for name in names}
 
-    async def fail_back(self) -> None:
-        """Give the account back as the next test wants it."""
+    async def groups(self) -> dict[str, dict[str, int]]:
+        """All sizes by node group."""
+        return {name: dict((await self.node_group(name))["scalingConfig"]) for name in await self.sizes()}
+
+    async def switch_back(self) -> None:
+        """Somebody moves the writer and the primary home."""
         plan = self.plan
         database = {
             "GlobalClusterIdentifier": plan.global_cluster,
@@ -223,6 +227,10 @@ class Scene:
         cache = {"GlobalReplicationGroupId": plan.cache_global_id, "PrimaryReplicationGroupId": plan.regional(HOME)}
         if await self.cache_primary() != HOME:
             await self.call("elasticache", "failover_global_replication_group", HOME, PrimaryRegion=HOME, **cache)
+
+    async def fail_back(self) -> None:
+        """Give the account back as the next test wants it."""
+        await self.switch_back()
         for group in self.plan.standby.node_groups:
             size = {"minSize": 0, "desiredSize": group.desired, "maxSize": group.largest}
             called = {"clusterName": self.spec.cluster, "nodegroupName": group.name}
@@ -268,6 +276,7 @@ async def _scene(urls: tuple[str, str]) -> AsyncIterator[Scene]:
             check_interval_seconds=0.05,
             failures_to_decide=4,
             decide_seconds=0.3,
+            release_seconds=0.1,
             products=PRODUCTS,
         )
         scene = Scene(spec, f"http://{HOST}:{routed.admin_port}", home, standby)

@@ -52,15 +52,100 @@ def test_an_unhealthy_home_region_is_replaced_by_the_standby_region(play: Play) 
     play(story)
 
 
-def test_it_fails_over_once_only(play: Play) -> None:
+def test_it_fails_over_once_until_the_writer_is_home_again_and_home_is_healthy(play: Play) -> None:
+    async def story(scene: Any) -> None:
+        async with scene.running():
+            before = await scene.groups()
+            scene.home.healthy = False
+            await scene.becomes(in_state("done"))
+            checks = scene.home.checks
+            await asyncio.sleep(0.6)
+            assert (await scene.writer(), scene.home.checks) == ("us-west-2", checks)
+            await scene.switch_back()
+            await asyncio.sleep(0.3)
+            assert in_state("done")(await scene.state())
+            scene.home.healthy = True
+            await scene.becomes(in_state("watching"))
+            await told(scene, {"PrimaryRestored", "CapacityReleased"})
+            deployment = await scene.kube("GET", scene.spec.deployment_path)
+            assert deployment["spec"]["replicas"] == 2
+            assert not [name for name in deployment["metadata"]["annotations"] if "before" in name]
+            assert await scene.groups() == before
+            scene.home.healthy = False
+            await scene.becomes(in_state("done"))
+            assert await scene.writer() == "us-west-2"
+            assert (await scene.reasons()).count("FailoverDecided") == 2
+
+    play(story)
+
+
+@pytest.mark.sweep
+def test_what_is_not_done_yet_when_the_writer_goes_home_is_given_up(play: Play) -> None:
+    async def story(scene: Any) -> None:
+        scene.standby.healthy = False
+        async with scene.running():
+            scene.home.healthy = False
+            await scene.becomes(lambda found: found["steps"].get("warm") == "done")
+            await scene.switch_back()
+            scene.home.healthy = True
+            await told(scene, {"CapacityReleased"})
+            assert "DatabasePromoted" not in await scene.reasons()
+            assert await scene.sizes() == {"on-demand": 2, "spot": 0}
+
+    play(story)
+
+
+@pytest.mark.sweep
+def test_what_an_earlier_life_has_grown_is_given_back(play: Play) -> None:
     async def story(scene: Any) -> None:
         async with scene.running():
             scene.home.healthy = False
             await scene.becomes(in_state("done"))
-            await scene.fail_back()
-            checks = scene.home.checks
-            await asyncio.sleep(0.6)
-            assert (await scene.writer(), scene.home.checks) == ("us-east-1", checks)
+        async with scene.running():
+            await scene.becomes(in_state("done"))
+            await scene.switch_back()
+            scene.home.healthy = True
+            await told(scene, {"CapacityReleased"})
+            assert await scene.sizes() == {"on-demand": 2, "spot": 0}
+
+    play(story)
+
+
+def test_a_region_that_is_lost_again_before_the_capacity_is_given_back_keeps_it(play: Play) -> None:
+    async def story(scene: Any) -> None:
+        scene.spec = replace(scene.spec, release_seconds=2.0)
+        async with scene.running():
+            scene.home.healthy = False
+            await scene.becomes(in_state("done"))
+            await scene.switch_back()
+            scene.home.healthy = True
+            await scene.becomes(in_state("watching"))
+            scene.home.healthy = False
+            await scene.becomes(in_state("done"))
+            await asyncio.sleep(2.2)
+            assert "CapacityReleased" not in await scene.reasons()
+            assert await scene.sizes() == {"on-demand": 3, "spot": 2}
+
+    play(story)
+
+
+def test_in_manual_mode_it_tells_what_it_sees_and_leaves_the_decision_to_people(play: Play) -> None:
+    async def story(scene: Any) -> None:
+        maps = "/api/v1/namespaces/shop/configmaps"
+        await scene.kube("POST", maps, {"metadata": {"name": "failover"}, "data": {"mode": "manual"}})
+        async with scene.running():
+            scene.home.healthy = False
+            await scene.becomes(in_state("left to people"))
+            await asyncio.sleep(0.3)
+            assert await scene.reasons() == ["PrimaryUnhealthy"]
+            assert await scene.writer() == "us-east-1"
+            scene.home.healthy = True
+            await scene.becomes(in_state("watching"))
+            await told(scene, {"PrimaryRecovered"})
+            scene.home.healthy = False
+            await scene.becomes(in_state("left to people"))
+            await scene.kube("DELETE", f"{maps}/failover")
+            await scene.becomes(in_state("done"))
 
     play(story)
 

@@ -33,6 +33,8 @@ def test_a_region_has_spot_capacity_in_its_first_two_zones_only():
         zones,
         "127.0.0.13",
         (NodeGroupPlan("on-demand", False, zones, 4), NodeGroupPlan("spot", True, zones[:2], 1)),
+        databases=zones[:1],
+        caches=zones[:1],
     )
 
 
@@ -86,6 +88,23 @@ def test_the_service_fails_over_by_name(api, seeded, plan):
         assert tags(listed) == OPT_IN
 
 
+def test_other_names_are_weighted_located_and_routed(api, seeded):
+    route53 = api.clients("route53", HOME)
+    sets = route53.list_resource_record_sets(HostedZoneId=seeded.hosted_zone)["ResourceRecordSets"]
+
+    def of(name):
+        return {each["SetIdentifier"]: each for each in sets if each["Name"] == f"{name}.shop.test."}
+
+    assert {name: each["Weight"] for name, each in of("weighted").items()} == {HOME: 90, STANDBY: 10}
+    assert of("geo")[HOME]["GeoLocation"] == {"CountryCode": "*"}
+    assert of("geo")[STANDBY]["GeoLocation"] == {"ContinentCode": "EU"}
+    data = api.clients("route53-recovery-cluster", STANDBY)
+    for role, place, state in (("primary", HOME, "On"), ("secondary", STANDBY, "Off")):
+        check = route53.get_health_check(HealthCheckId=of("routed")[role]["HealthCheckId"])["HealthCheck"]
+        control = data.get_routing_control_state(RoutingControlArn=check["HealthCheckConfig"]["RoutingControlArn"])
+        assert (control["RoutingControlName"], control["RoutingControlState"]) == (place, state)
+
+
 def test_the_database_is_global_and_written_at_home(api, seeded, plan):
     described = api.clients("rds", STANDBY).describe_global_clusters(GlobalClusterIdentifier="shop")
     members = described["GlobalClusters"][0]["GlobalClusterMembers"]
@@ -95,8 +114,27 @@ def test_the_database_is_global_and_written_at_home(api, seeded, plan):
     }
     for place in (HOME, STANDBY):
         (cluster,) = api.clients("rds", place).describe_db_clusters(DBClusterIdentifier=f"shop-{place}")["DBClusters"]
-        assert len(cluster["DBClusterMembers"]) == 1
+        writers = [member["IsClusterWriter"] for member in cluster["DBClusterMembers"]]
+        assert writers == ([True, False] if place == HOME else [True])
         assert OPT_IN.items() <= tags(cluster["TagList"]).items()
+
+
+def test_the_servers_of_a_store_are_spread_over_zones(api, seeded):
+    rds, cache = api.clients("rds", HOME), api.clients("elasticache", HOME)
+    of_ours = [{"Name": "db-cluster-id", "Values": ["shop-us-east-1"]}]
+    instances = rds.describe_db_instances(Filters=of_ours)["DBInstances"]
+    assert {found["DBInstanceIdentifier"]: found["AvailabilityZone"] for found in instances} == {
+        "shop-us-east-1-1": "us-east-1a",
+        "shop-us-east-1-2": "us-east-1b",
+    }
+    (group,) = cache.describe_replication_groups(ReplicationGroupId="shop-us-east-1")["ReplicationGroups"]
+    nodes = group["NodeGroups"][0]["NodeGroupMembers"]
+    assert {node["CacheClusterId"]: node["PreferredAvailabilityZone"] for node in nodes} == {
+        "shop-us-east-1-001": "us-east-1a",
+        "shop-us-east-1-002": "us-east-1b",
+        "shop-us-east-1-003": "us-east-1c",
+    }
+    assert [node["CurrentRole"] for node in nodes] == ["primary", "replica", "replica"]
 
 
 def test_an_object_at_home_arrives_in_the_standby_region(api, seeded):

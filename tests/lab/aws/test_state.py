@@ -1,8 +1,14 @@
 """What the lab reads from the AWS API: the rules of network ACLs on planted data, the rest on the real one."""
 
+import contextlib
+import time
+
 import pytest
 
-from blackstart.lab.aws import state
+from blackstart.errors import LabError
+from blackstart.lab.aws import state, store_state
+from blackstart.lab.aws.restores import MEMBER
+from blackstart.lab.aws.router import meant
 
 HOME, STANDBY = "us-east-1", "us-west-2"
 
@@ -153,6 +159,50 @@ def test_a_fail_over_of_the_datastore_moves_the_cache(api, own, own_plan):
         PrimaryReplicationGroupId=own_plan.regional(STANDBY),
     )
     assert state.read_cache_primary_region(api.inner, own_plan) == STANDBY
+
+
+def test_a_fail_over_inside_a_region_moves_who_leads_it(api, own, own_plan):
+    name = own_plan.regional(HOME)
+    api.clients("rds", HOME).failover_db_cluster(DBClusterIdentifier=name, TargetDBInstanceIdentifier=f"{name}-2")
+    api.clients("elasticache", HOME).test_failover(ReplicationGroupId=name, NodeGroupId="0001")
+    assert store_state.read_writer(api.inner, own_plan, HOME) == f"{name}-2"
+    assert store_state.read_primary_node(api.inner, own_plan, HOME) == f"{name}-002"
+    assert store_state.read_writer(api.inner, own_plan, STANDBY) == f"{own_plan.regional(STANDBY)}-1"
+
+
+def test_restarts_are_remembered(api, own, own_plan):
+    name = own_plan.regional(HOME)
+    api.clients("rds", HOME).reboot_db_instance(DBInstanceIdentifier=f"{name}-1")
+    node = {"CacheClusterId": f"{name}-003", "CacheNodeIdsToReboot": ["0001"]}
+    api.clients("elasticache", HOME).reboot_cache_cluster(**node)
+    deadline = time.monotonic() + 10
+    for service, server in (("rds", f"{name}-1"), ("elasticache", f"{name}-003")):
+        while server not in _restarted(api, own_plan, service):
+            assert time.monotonic() < deadline, f"{server} did not restart"
+            time.sleep(0.05)
+
+
+def _restarted(api, plan, service):
+    with contextlib.suppress(LabError):
+        return {name for name, _ in store_state.read_restarts(api.inner, plan, service)}
+    return set()
+
+
+def test_what_is_told_of_a_member_is_in_the_answer(api, own, own_plan):
+    arn = own_plan.database_arn(STANDBY)
+    for status in ("pending-resync", "connected"):
+        told = {"kind": MEMBER, "id": arn, "fields": {"SynchronizationStatus": status}}
+        api.ask("/facts", {"region": HOME, **told})
+        rds = api.clients("rds", HOME)
+        (found,) = rds.describe_global_clusters(GlobalClusterIdentifier=own_plan.global_cluster)["GlobalClusters"]
+        statuses = {each["DBClusterArn"]: each["SynchronizationStatus"] for each in found["GlobalClusterMembers"]}
+        assert statuses == {own_plan.database_arn(HOME): "connected", arn: status}
+
+
+def test_a_fail_over_that_may_lose_nothing_is_told_as_a_switch_over():
+    assert meant("FailoverGlobalCluster", b"Action=FailoverGlobalCluster&AllowDataLoss=true") == "FailoverGlobalCluster"
+    assert meant("FailoverGlobalCluster", b"Action=FailoverGlobalCluster") == "SwitchoverGlobalCluster"
+    assert meant("CreateDBCluster", b"") == "CreateDBCluster"
 
 
 def test_a_stopped_instance_says_so(api, own, own_plan):

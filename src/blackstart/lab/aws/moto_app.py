@@ -152,7 +152,7 @@ def load(regions: tuple[str, ...]) -> wsgi.Application:
         from moto.core.base_backend import BackendDict
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        from blackstart.lab.aws import moto_arc, moto_scaling, moto_verbs
+        from blackstart.lab.aws import moto_arc, moto_routing, moto_scaling, moto_verbs
 
         BackendDict.reset()
         moto_scaling.install()
@@ -175,7 +175,7 @@ def load(regions: tuple[str, ...]) -> wsgi.Application:
         for warm in _WARM_CALLS:
             backends.get_backend(warm.service)
             _warm(application, warm, regions[0])
-    return moto_arc.ZonalShifts(application, SystemClock().now)
+    return moto_arc.ZonalShifts(moto_routing.RoutingControls(application), SystemClock().now)
 
 
 def _failed(error: Exception) -> Any:

@@ -19,7 +19,9 @@ from moto.route53 import urls as route53_urls
 from moto.route53.exceptions import Route53ClientError
 from moto.route53.responses import Route53
 
+from blackstart.lab.aws.moto_cache_nodes import CacheNodes
 from blackstart.lab.aws.moto_failover import Failovers
+from blackstart.lab.aws.moto_routing import following
 from blackstart.lab.aws.signature import ACCOUNT
 
 # AWS puts a prefix that depends on the home region before the suffix that was asked for.
@@ -64,7 +66,17 @@ class Networks(EC2Response):
 
 
 class HealthChecks(Route53):
-    """Route 53 whose health checks count their versions and refuse an update of another version."""
+    """Route 53 whose health checks count their versions and refuse an update of another version, and may follow a
+    routing control."""
+
+    def create_health_check(self) -> ActionResult:
+        result = super().create_health_check()
+        made: Any = result.result
+        control = self._get_param("HealthCheckConfig").get("RoutingControlArn")
+        if control:
+            made["HealthCheck"] = following(made["HealthCheck"], control)
+            self.backend.health_checks[made["HealthCheck"].id] = made["HealthCheck"]
+        return result
 
     def update_health_check(self) -> ActionResult:
         check = self.backend.get_health_check(self._get_param("HealthCheckId"))
@@ -79,7 +91,7 @@ class HealthChecks(Route53):
         return result
 
 
-class GlobalDatastores(Failovers):
+class GlobalDatastores(CacheNodes, Failovers):
     """ElastiCache with global datastores: replication groups of several regions, one of them the primary."""
 
     def create_replication_group(self) -> ActionResult:

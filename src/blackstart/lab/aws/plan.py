@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from blackstart.lab.aws.signature import ACCOUNT
 
@@ -27,12 +27,17 @@ class NodeGroupPlan:
 
 @dataclass(frozen=True)
 class RegionPlan:
-    """One region: its zones (full names), the address of its gateway, its node groups."""
+    """One region: its zones (full names), the address of its gateway, its node groups.
+
+    ``databases`` and ``caches`` are the zones of the servers of its database cluster and of its replication group.
+    """
 
     name: str
     zones: tuple[str, ...]
     gateway_ip: str
     node_groups: tuple[NodeGroupPlan, ...]
+    databases: tuple[str, ...]
+    caches: tuple[str, ...]
 
 
 def region(name: str, gateway_ip: str, on_demand: int, spot: int, letters: str = "abc") -> RegionPlan:
@@ -42,14 +47,19 @@ def region(name: str, gateway_ip: str, on_demand: int, spot: int, letters: str =
         NodeGroupPlan("on-demand", spot=False, zones=zones, desired=on_demand),
         NodeGroupPlan("spot", spot=True, zones=zones[:2], desired=spot),
     )
-    return RegionPlan(name, zones, gateway_ip, groups)
+    return RegionPlan(name, zones, gateway_ip, groups, databases=zones[:1], caches=zones[:1])
+
+
+def _home() -> RegionPlan:
+    plan = region("us-east-1", "127.0.0.11", on_demand=3, spot=2)
+    return replace(plan, databases=plan.zones[:2], caches=plan.zones)
 
 
 @dataclass(frozen=True)
 class SeedPlan:
     """The whole account. Times in seconds."""
 
-    home: RegionPlan = field(default_factory=lambda: region("us-east-1", "127.0.0.11", on_demand=3, spot=2))
+    home: RegionPlan = field(default_factory=_home)
     standby: RegionPlan = field(default_factory=lambda: region("us-west-2", "127.0.0.12", on_demand=2, spot=0))
     gateway_port: int = 8080
     edge_ip: str = "127.0.0.10"

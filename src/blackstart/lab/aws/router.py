@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 
 import aiohttp
@@ -15,6 +16,7 @@ from blackstart.errors import ServiceUnreachable
 from blackstart.lab.aws import proxy, signature, verbs
 from blackstart.lab.aws.moto_app import FAILURE_HEADER
 from blackstart.lab.aws.operations import Operations
+from blackstart.lab.aws.restores import FROM_SNAPSHOT, TO_POINT_IN_TIME, Restores
 from blackstart.lab.aws.traffic import GLOBAL_REGION, Call, ControlPlanes, Traffic, home_of
 
 logger = logging.getLogger("blackstart.lab.router")
@@ -51,6 +53,13 @@ class Asked:
     body: bytes | None
 
 
+def meant(operation: str, body: bytes) -> str:
+    """The operation that a call amounts to: a global fail-over that may lose nothing is a switch-over. Pure."""
+    if operation == "FailoverGlobalCluster" and b"AllowDataLoss=true" not in body:
+        return "SwitchoverGlobalCluster"
+    return operation
+
+
 class Router:
     """The request handlers of one router."""
 
@@ -58,13 +67,14 @@ class Router:
         self.spec = spec
         self.traffic = Traffic()
         self.planes = ControlPlanes()
+        self.restores = Restores()
         self._client = client
         self._clock = clock
         self._operations = Operations()
 
     async def public(self, request: web.Request) -> web.StreamResponse:
         """The AWS API as clients see it: logged, and silent for regions whose control plane is unreachable."""
-        arrived = iso(self._clock.now())
+        arrived, began = iso(self._clock.now()), self._clock.monotonic()
         asked = await self._understand(request)
         answer: proxy.Answer | None = None
         held = True
@@ -75,7 +85,8 @@ class Router:
         finally:
             status = answer.status if answer and not held else 0
             agent = request.headers.get("User-Agent", "")
-            self.traffic.log(Call(arrived, asked.service, asked.region, asked.operation, status, agent, held))
+            took = round(self._clock.monotonic() - began, 6)
+            self.traffic.log(Call(arrived, asked.service, asked.region, asked.operation, status, agent, held, took))
             if held and answer:
                 answer.close()
         if answer and not held:
@@ -108,14 +119,19 @@ class Router:
             message = f"{asked.service} {asked.operation}: {answer.body.decode()}"
             return self._refuse(request, asked, answer.status, answer.headers[FAILURE_HEADER], message)
         if answer.status < 300 and self._operations.mutates(asked.service, asked.operation):
-            self.traffic.change(asked.service, asked.region, asked.operation)
+            self.traffic.change(asked.service, asked.region, meant(asked.operation, asked.body or b""))
         return answer
 
     async def _ask(self, request: web.Request, asked: Asked) -> proxy.Answer:
         base = self.spec.ministack_url if asked.service in MINISTACK_SERVICES else self.spec.moto_url
         # Emulators build queue URLs from the host they were called by: it has to be the public one.
         host = f"{self.spec.host}:{self.spec.port}"
+        if asked.service == "rds" and asked.operation in (FROM_SNAPSHOT, TO_POINT_IN_TIME):
+            ask = partial(proxy.forward, self._client, base, host, request)
+            return await self.restores.restore(asked.operation, asked.region, asked.body or b"", ask)
         answer = await proxy.forward(self._client, base, host, request, asked.body)
+        if asked.service == "rds" and asked.operation.startswith("Describe"):
+            return self.restores.corrected(asked.region, answer)
         if (asked.service, asked.operation) == verbs.HEALTH_CHECK_STATUS and self.spec.dns_admin_url:
             return await verbs.health_check_status(self._client, self.spec.dns_admin_url, request.path, answer)
         return answer
@@ -166,6 +182,7 @@ def admin_routes(router: Router) -> web.Application:
     app.router.add_get("/changes", changes)
     app.router.add_post("/changes", tell_change)
     app.router.add_get("/calls", calls)
+    app.router.add_routes(router.restores.routes())
     app.router.add_get("/control-planes", planes)
     app.router.add_post("/control-planes", set_plane)
     app.router.add_route("*", "/{path:.*}", router.private)

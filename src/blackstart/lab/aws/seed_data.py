@@ -12,7 +12,7 @@ _RETRY_SECONDS = "30"
 
 
 def seed_databases(clients: Clients, plan: SeedPlan) -> dict[str, str]:
-    """The global cluster, the home cluster as its writer, the standby cluster, one instance each. ARNs by region."""
+    """The global cluster, the home cluster as its writer, the standby cluster, and their instances. ARNs by region."""
     for region in plan.regions:
         member = {} if region is plan.home else {"GlobalClusterIdentifier": plan.global_cluster}
         account = {"MasterUsername": plan.name, "MasterUserPassword": "not-a-secret"} if not member else {}
@@ -21,14 +21,16 @@ def seed_databases(clients: Clients, plan: SeedPlan) -> dict[str, str]:
         rds.create_db_cluster(
             DBClusterIdentifier=name, Engine=_ENGINE, DatabaseName=plan.name, Tags=tags(), **member, **account
         )
-        rds.create_db_instance(
-            DBInstanceIdentifier=f"{name}-1",
-            DBClusterIdentifier=name,
-            Engine=_ENGINE,
-            DBInstanceClass="db.serverless",
-            AvailabilityZone=region.zones[0],
-            Tags=tags(),
-        )
+        for number, zone in enumerate(region.databases, 1):
+            rds.create_db_instance(
+                DBInstanceIdentifier=f"{name}-{number}",
+                DBClusterIdentifier=name,
+                Engine=_ENGINE,
+                DBInstanceClass="db.serverless",
+                AvailabilityZone=zone,
+                PromotionTier=1,
+                Tags=tags(),
+            )
         if not member:
             rds.create_global_cluster(
                 GlobalClusterIdentifier=plan.global_cluster,
@@ -46,8 +48,10 @@ def seed_caches(clients: Clients, plan: SeedPlan) -> str:
         cache.create_replication_group(
             ReplicationGroupId=plan.regional(region.name),
             ReplicationGroupDescription=f"{plan.name} in {region.name}",
-            NumCacheClusters=3 if home else 1,
-            AutomaticFailoverEnabled=home,
+            ReplicasPerNodeGroup=len(region.caches) - 1,
+            PreferredCacheClusterAZs=region.caches,
+            AutomaticFailoverEnabled=len(region.caches) > 1,
+            MultiAZEnabled=len(set(region.caches)) > 1,
             CacheNodeType="cache.r7g.large",
             Engine="redis",
             Tags=tags(),

@@ -22,7 +22,8 @@ def home_of(service: str, region: str) -> str:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a client. ``at`` (UTC) is its arrival; ``status`` is 0 and ``held`` true if it was not answered."""
+    """One call of a client. ``at`` (UTC) is its arrival; ``status`` is 0 and ``held`` true if it was not answered.
+    ``seconds``: from its arrival until it was answered, or the client gave up."""
 
     at: str
     service: str
@@ -31,6 +32,7 @@ class Call:
     status: int
     user_agent: str
     held: bool
+    seconds: float = 0.0
 
 
 Change = tuple[int, str, str, str]  # number, service, region, operation

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from blackstart.clock import Clock
-from blackstart.lab.kube import defaults, validation
+from blackstart.lab.kube import defaults, quota, validation
 from blackstart.lab.kube.objects import Object, key_of, suffix, timestamp
 from blackstart.lab.kube.resources import Registry, Resource
 from blackstart.lab.kube.states import (
@@ -68,6 +68,7 @@ class Cluster:
         validation.check_shape(resource, obj)
         self._name(resource, namespace, obj)
         self._check_namespace(resource, namespace, obj["metadata"]["name"])
+        quota.check(self.store, resource, namespace, obj["metadata"]["name"])
         key = key_of(obj)
         if self.store.get(resource.store_key, key):
             raise already_exists(resource.group, resource.plural, key.name)

@@ -64,7 +64,7 @@ async def _service(spec: OrdersSpec) -> AsyncIterator[web.Application]:
     watched = Connections(spec.database, size=1, timeout_seconds=PROBE_TIMEOUT_SECONDS)
     cache = ProductCache(*spec.cache)
     readiness = Readiness(Store(watched))
-    async with SignedClient(AwsAccess(spec.aws_url, spec.region), QUEUE_SECONDS) as aws:
+    async with SignedClient(AwsAccess(spec.aws_url, spec.region, agent=f"orders/{spec.region}"), QUEUE_SECONDS) as aws:
         outbox = Outbox(Store(database), aws, spec.queue_url)
         try:
             async with asyncio.TaskGroup() as group:

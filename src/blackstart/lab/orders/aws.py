@@ -22,12 +22,14 @@ from blackstart.errors import ServiceUnreachable
 
 @dataclass(frozen=True)
 class AwsAccess:
-    """Where and as whom to call AWS. The lab's endpoint takes any secret; the access key names the account."""
+    """Where and as whom to call AWS. The lab's endpoint takes any secret; the access key names the account. ``agent``
+    is what the caller calls itself."""
 
     url: str
     region: str
     access_key: str = "123456789012"
     secret_key: str = "lab"
+    agent: str = "orders"
 
 
 class SignedClient:
@@ -37,7 +39,7 @@ class SignedClient:
         self._access = access
         self._credentials = Credentials(access.access_key, access.secret_key)
         self._timeout_seconds = timeout_seconds
-        self._session = aiohttp.ClientSession()
+        self._session = aiohttp.ClientSession(headers={"User-Agent": access.agent})
 
     async def __aenter__(self) -> Self:
         return self

@@ -45,7 +45,8 @@ class WorkerSpec:
 
 async def serve(spec: WorkerSpec) -> None:
     """Work until cancelled. OSError if the port is taken."""
-    async with SignedClient(AwsAccess(spec.aws_url, spec.region), TIMEOUT_SECONDS) as aws:
+    access = AwsAccess(spec.aws_url, spec.region, agent=f"orders-worker/{spec.region}")
+    async with SignedClient(access, TIMEOUT_SECONDS) as aws:
         worker = Worker(spec, aws)
         async with answering(worker.application(), spec.host, spec.port):
             await worker.work_forever()
