@@ -9,20 +9,25 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 COVERING = (sys.executable, "-m", "slipcover")
+MEASURING = ("observer",)
+"""Observer and service share a process here: one that is short of time measures nothing, so few run beside it."""
 SHARDS = (
+    MEASURING,
     ("drills",),
     ("changes/test_[a-k]*.py",),
     ("changes/test_[l-o]*.py",),
     ("changes/test_[p-z]*.py", "crash"),
-    ("lab", "weather"),
+    ("weather", "lab"),
     (),
 )
+BESIDE = (MEASURING, ("drills",))
 PATIENT = "changes/"
 """What measures nothing leaves the processors to what does."""
 LOOK_SECONDS, TOLD_SECONDS = 1.0, 30.0
@@ -44,28 +49,33 @@ class Shard:
         return next((line.split()[-1] for line in reversed(lines) if line.endswith("%]")), "0%]").strip("[]")
 
 
-def start(folder: Path) -> list[Shard]:
+def start(folder: Path) -> Iterator[Shard]:
     """Each folder of tests, or part of one, is in one shard; what no shard names is in the last."""
     named = {name.partition("/")[0] for shard in SHARDS for name in shard}
     others = sorted(path for path in HERE.iterdir() if path.name not in named and _has_tests(path))
-    shards = []
+    measuring: list[Shard] = []
     for number, names in enumerate(SHARDS, 1):
         paths = [path for name in names for path in sorted(HERE.glob(name))]
         paths += others if number == len(SHARDS) else []
-        output, covered = folder / f"{number}", folder / f"{number}.json"
-        command = [
-            *(["nice", "-n", "5"] if names and names[0].startswith(PATIENT) else []),
-            *COVERING,
-            *("--source", "src/blackstart", "--json", "--out", str(covered)),
-            *("-m", "pytest", "-q", "--durations=15", *map(str, paths)),
-        ]
-        with output.open("wb") as file:
-            process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
-            )
+        if names not in BESIDE:
+            wait(measuring)
         name = ", ".join((*names, *(path.name for path in paths if path in others)))
-        shards.append(Shard(name, process, output, covered))
-    return shards
+        shard = _started(name, paths, folder / f"{number}", patient=bool(names) and names[0].startswith(PATIENT))
+        measuring += [shard] if names is MEASURING else []
+        yield shard
+
+
+def _started(name: str, paths: Sequence[Path], output: Path, *, patient: bool) -> Shard:
+    covered = output.with_suffix(".json")
+    command = [
+        *(["nice", "-n", "5"] if patient else []),
+        *COVERING,
+        *("--source", "src/blackstart", "--json", "--out", str(covered)),
+        *("-m", "pytest", "-q", "--durations=15", *map(str, paths)),
+    ]
+    with output.open("wb") as file:
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+    return Shard(name, process, output, covered)
 
 
 def _has_tests(path: Path) -> bool:
@@ -83,8 +93,10 @@ def wait(shards: list[Shard]) -> None:
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="blackstart-tests-") as folder:
-        shards = start(Path(folder))
+        shards: list[Shard] = []
         try:
+            for shard in start(Path(folder)):
+                shards.append(shard)
             wait(shards)
         finally:
             for shard in shards:
