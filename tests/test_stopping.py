@@ -139,6 +139,7 @@ def test_stop_ends_a_long_wait_undoes_and_the_verdict_says_who_did_it(team):
     assert json.loads(team.blackstart("status", "--json").stdout)["drills"] == []
 
 
+@pytest.mark.sweep
 def test_a_stop_condition_of_the_scope_ends_the_drill(team):
     team.settings("availability = 0.99\nseconds = 3\n")
     drill = team.start()
@@ -149,6 +150,7 @@ def test_a_stop_condition_of_the_scope_ends_the_drill(team):
     assert "the availability of users was below 99.00% for 3 s" in verdict["reason"]
 
 
+@pytest.mark.sweep
 def test_while_drills_are_blocked_none_begins_and_the_reason_is_told(team):
     assert team.blackstart("block", "release day").returncode == 0
     assert "release day" in team.blackstart("status").stdout

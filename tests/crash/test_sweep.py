@@ -16,7 +16,6 @@ PASSAGES = [
     *("undoing", "undone", "undoing", "undone", "marking", "marked", "verifying", "verified", "marking", "marked"),
 ]
 SAMPLE = [
-    "pod-kill/drill:SIGKILL@applied:1",
     "zone-network-loss/drill:SIGKILL@marked:1+revert:SIGKILL@undone:1",
     "zone-network-loss/drill:with-reverter@applied:2+recover:SIGKILL@undone:1",
     "region-loss/drill:group@applied:3",

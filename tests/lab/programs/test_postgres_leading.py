@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import pytest
 from postgres_harness import DELAY, ZONE, Writers, ask, link, pair, server, until
 
 from blackstart.lab.postgres import data_of
@@ -53,6 +54,7 @@ def test_a_primary_that_is_stopped_leaves_nothing_behind_that_its_standby_lacks(
     asyncio.run(story())
 
 
+@pytest.mark.sweep
 def test_a_stop_that_takes_too_long_is_a_kill(server, cache):
     async def story():
         primary, standby = await pair(server, cache)
@@ -69,6 +71,7 @@ def test_a_stop_that_takes_too_long_is_a_kill(server, cache):
     asyncio.run(story())
 
 
+@pytest.mark.sweep
 def test_a_running_standby_can_be_told_to_follow_another(server, cache):
     async def story():
         primary, reader = await pair(server, cache)
