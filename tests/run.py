@@ -68,7 +68,7 @@ def start(folder: Path) -> Iterator[Shard]:
 def _started(name: str, paths: Sequence[Path], output: Path, *, patient: bool) -> Shard:
     covered = output.with_suffix(".json")
     command = [
-        *(["nice", "-n", "10"] if patient else []),
+        *(["nice", "-n", "5"] if patient else []),
         *COVERING,
         *("--source", "src/blackstart", "--json", "--out", str(covered)),
         *("-m", "pytest", "-q", "--durations=15", *map(str, paths)),
