@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Dict
 
-import aiohttp
-
 from blackstart.changes.answers import passing
 from blackstart.changes.model import Change
 from blackstart.clock import Clock
@@ -163,7 +161,7 @@ def hit_ratio(drill: OpenDrill, products: int, region: str) -> float:
 
 async def _read(service: Service, paths: list[str], region: str, clock: Clock) -> int:
     resolver = Resolver(service.host, service.dns, clock.monotonic, lambda change: None)
-    dialer, left, hits = Dialer(service.host, service.port), iter(paths), 0
+    dialer, left, hits = Dialer.of(service), iter(paths), 0
 
     async def reader() -> None:
         nonlocal hits
@@ -172,7 +170,7 @@ async def _read(service: Service, paths: list[str], region: str, clock: Clock) -
             try:
                 async with asyncio.timeout(READ_SECONDS):
                     reply = await dialer.send(address, "GET", path, Attempt())
-            except (aiohttp.ClientError, OSError, TimeoutError):
+            except OSError:
                 continue
             here = region in {"", reply.headers.get("x-region", "")}
             hits += here and reply.status == 200 and reply.headers.get("x-cache") == "hit"

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections import deque
+import numpy as np
 
-from blackstart.observer.samples import Cache, Sample, Samples
+from blackstart.observer.samples import Cache, Samples
 
 WARM_READS = 50
 """Over how many answers a share of hits is taken."""
 
 
-def told(samples: Samples, region: str = "") -> list[Sample]:
+def told(samples: Samples, region: str = "") -> Samples:
     """The ok answers, of ``region`` or of all, that say whether the cache had it, in the order in which they came."""
-    rows = (row for row in samples.rows if row.ok and row.cache is not Cache.NONE and region in ("", row.region))
-    return sorted(rows, key=lambda row: row.ended)
+    wanted = np.array([region in ("", name) for name in samples.names("region")])
+    said = samples.part(samples.ok & (samples.cache != Cache.NONE) & wanted[samples.region])
+    return said.part(np.argsort(said.ended, kind="stable"))
 
 
 def warm_again(samples: Samples, fault_at: float, share: float, region: str = "") -> tuple[bool, float | None]:
     """Whether fewer than ``share`` of the last answers were hits at any time since the fault; and how many seconds
     after it so many were again, and have been since. None while they are not."""
-    last: deque[bool] = deque(maxlen=WARM_READS)
-    cold, since = False, None
-    for row in told(samples, region):
-        last.append(row.cache is Cache.HIT)
-        if row.ended < fault_at or len(last) < WARM_READS:
-            continue
-        if sum(last) < share * WARM_READS:
-            cold, since = True, None
-        elif since is None:
-            since = row.ended - fault_at
-    return cold, since
+    said = told(samples, region)
+    hits = np.cumsum(np.concatenate(([0], said.cache == Cache.HIT)))
+    last = hits[WARM_READS:] - hits[:-WARM_READS]  # of the reads up to each one, from the first that has so many
+    ended = said.ended[WARM_READS - 1 :]
+    last, ended = last[ended >= fault_at], ended[ended >= fault_at]
+    cold = np.flatnonzero(last < share * WARM_READS)
+    warm = int(cold[-1]) + 1 if len(cold) else 0
+    return len(cold) > 0, float(ended[warm]) - fault_at if warm < len(ended) else None

@@ -187,8 +187,8 @@ def is_warm(
     begun = drill.now()
     while True:
         samples = drill.samples()
-        last = told(samples, region)[-WARM_READS:]
-        if len(last) == WARM_READS and sum(row.cache is Cache.HIT for row in last) >= share * WARM_READS:
+        last = told(samples, region).cache[-WARM_READS:]
+        if len(last) == WARM_READS and int((last == Cache.HIT).sum()) >= share * WARM_READS:
             return True
         if samples.header.ended is not None or drill.now() >= begun + limit_seconds:
             if len(last) < WARM_READS:

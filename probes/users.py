@@ -6,10 +6,12 @@ nothing. Shares are 0–1, times in seconds.
 
 from typing import Any, Dict
 
+from blackstart import drill as drills
 from blackstart.errors import ConfigInvalid, NotMeasured
 from blackstart.journals.effects import felt
 from blackstart.observer import analysis
 from blackstart.observer import ledger as ledgers
+from blackstart.observer.replicas import Replicas
 from blackstart.probes._watched import limit, watched
 
 __all__ = [
@@ -78,8 +80,10 @@ def recovery_seconds(
 
 
 def lost_writes(checks: int = 2, configuration: Dict[str, Any] = None) -> int:  # type: ignore[assignment]
-    """How many acknowledged writes are gone. Reads them all back through the service, ``checks`` times."""
-    return len(watched(configuration).ledger(max(checks, 1), CHECK_PAUSE_SECONDS).lost)
+    """How many acknowledged writes are gone. Reads them all back through the service, ``checks`` times, and from the
+    databases where ``[ledger]`` says how."""
+    drill = watched(configuration)
+    return len(drill.ledger(max(checks, 1), CHECK_PAUSE_SECONDS, _replicas(configuration)).lost)
 
 
 def data_loss_seconds(checks: int = 0, configuration: Dict[str, Any] = None) -> float:  # type: ignore[assignment]
@@ -88,7 +92,14 @@ def data_loss_seconds(checks: int = 0, configuration: Dict[str, Any] = None) -> 
     Reads the writes back ``checks`` times; 0: judges by what `lost_writes` read.
     """
     drill = watched(configuration)
-    return ledgers.data_loss(drill.ledger(checks, CHECK_PAUSE_SECONDS), drill.fault_at()).seconds
+    result = drill.ledger(checks, CHECK_PAUSE_SECONDS, _replicas(configuration) if checks else None)
+    return ledgers.data_loss(result, drill.fault_at()).seconds
+
+
+def _replicas(configuration: Dict[str, Any] | None) -> Replicas | None:
+    """The databases that are read back beside the service, in a drill that the control has opened."""
+    drill = (configuration or {}).get(drills.DRILL_KEY)
+    return Replicas.of(drill.settings) if isinstance(drill, drills.RunningDrill) else None
 
 
 def dns_failover_seconds(limit_seconds: float = 0.0, configuration: Dict[str, Any] = None) -> float:  # type: ignore[assignment]

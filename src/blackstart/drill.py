@@ -25,11 +25,13 @@ from blackstart.changes.model import Change
 from blackstart.changes.registry import Kinds
 from blackstart.clock import Clock
 from blackstart.errors import BlackstartError, JournalUnreadable, JournalUnwritable, Refused, UndoLogUnusable
-from blackstart.journals import calls_source, close, folder, restoration, watching
+from blackstart.journals import calls_source, close, folder, monitored, restoration, watching
 from blackstart.journals.measure import Measured
 from blackstart.journals.verdict import Verdict
+from blackstart.load.process import LoadHandle
 from blackstart.observer import events, ledger, process, readback
 from blackstart.observer.events import EventLog
+from blackstart.observer.replicas import Replicas
 from blackstart.observer.samples import Outcome
 from blackstart.reports import html
 from blackstart.settings import Settings
@@ -95,6 +97,7 @@ class RunningDrill:
     random: random.Random
     clock: Clock
     observer: process.ObserverHandle | None = None
+    load: LoadHandle | None = None
     interrupted: bool = False
     kept: list[Keeping] = field(default_factory=list)
     one_fault: threading.Lock = field(default_factory=threading.Lock)
@@ -222,6 +225,8 @@ def end(drill: RunningDrill, toolkit: Mapping[str, Any] | None) -> tuple[Measure
 
 
 def _end(drill: RunningDrill, toolkit: Mapping[str, Any] | None) -> tuple[Measured, Verdict]:
+    if drill.load is not None:  # the experiment did not end it itself
+        _tell(drill, "load", state="stopped", problem=drill.load.close())
     report = undo_all(drill)
     reason = drill.gate.reach.log.stopping(drill.id)
     if reason:
@@ -235,6 +240,7 @@ def _end(drill: RunningDrill, toolkit: Mapping[str, Any] | None) -> tuple[Measur
         drill.observer.stop()  # before the last check, so that no write comes after it
         _check_ledger(drill)
     _ask_for_calls(drill)
+    monitored.record(drill.journal, drill.settings.monitoring, drill.clock)
     if toolkit is not None:
         folder.write_json(drill.journal / folder.TOOLKIT, toolkit)
     measured, verdict = close.close(drill.journal)
@@ -247,7 +253,8 @@ def _check_ledger(drill: RunningDrill) -> None:
     if not any(write.outcome is Outcome.OK for write in ledger.read(drill.journal)):
         return
     try:
-        readback.record_check(drill.journal, drill.settings.service, drill.clock)
+        replicas = Replicas.of(drill.settings)
+        readback.record_check(drill.journal, drill.settings.service, drill.clock, replicas=replicas)
     except BlackstartError as error:
         _tell(drill, "note", text=str(error))
 

@@ -90,6 +90,7 @@ class Expects(_Strict):
     p95_seconds: float | None = None
     p99_seconds: float | None = None
     failback_downtime_seconds: float | None = None
+    time_to_detect_seconds: float | None = None
 
 
 class Extension(_Strict):

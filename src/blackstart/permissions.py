@@ -22,6 +22,7 @@ from blackstart.access import KUBERNETES, Aws, Call, Kubernetes, Need, arn, in_n
 from blackstart.changes import conditions, dynamo_table, identity, residue
 from blackstart.changes.clients import Clients
 from blackstart.errors import ConfigInvalid
+from blackstart.monitoring import cloudwatch
 from blackstart.observer import watch
 from blackstart.planning import REFUSED, Planned, plan
 from blackstart.reports.policies import iam_policies, kubernetes_manifests
@@ -80,6 +81,7 @@ def needed(planned: Planned) -> Iterator[Need]:
         yield from _of_probe(names, arguments)
     evidence = planned.settings.evidence
     yield from watch.needs(evidence, _cluster(evidence.kube_context), account)
+    yield from cloudwatch.needs(planned.settings.monitoring)
     yield from _residue(planned)
     yield from _undo_log(planned.settings.undo_log, account)
 

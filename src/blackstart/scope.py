@@ -196,6 +196,7 @@ class Scope(_Table):
     whole_region: bool = Field(default=False, description="may a region drill lose all zones of a region at once")
     past_budgets: bool = Field(default=False, description="may pods go that a PodDisruptionBudget wants to keep")
     cold_caches: bool = Field(default=False, description="may a cache be emptied, which nobody can put back")
+    load_users: int = Field(default=0, ge=0, strict=True, description="users that a drill may load the service with")
     largest_share: ShareLimit = Field(default=0.5, description="of anything that a selection counts")
     shares: Mapping[str, ShareLimit] = Field(
         default_factory=dict, description="largest share by unit (pod, instance, zone …), instead of largest_share"

@@ -11,11 +11,14 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from blackstart import journeys as journey
 from blackstart.errors import ConfigInvalid
+from blackstart.journeys import Journey
+from blackstart.monitoring_settings import Monitoring
 from blackstart.scope import Scope
 
 CONFIG_VARIABLE = "BLACKSTART_CONFIG"
@@ -35,6 +38,11 @@ class Service(_Table):
     name: str = Field(description="what people call it, for sentences: orders")
     host: str = Field(description="name that clients resolve")
     port: int = Field(gt=0, lt=65536)
+    protocol: Literal["http/1.1", "http/2"] = "http/1.1"
+    tls: bool = False
+    ca_file: str = Field(
+        default="", description="PEM file that its certificate is checked against; empty: the system's"
+    )
     dns: str = Field(default="", description="ip:port of the DNS server to ask; empty: the system's")
     write_path: str = "/orders"
     read_path: str = "/products/{number}"
@@ -42,16 +50,26 @@ class Service(_Table):
     home_region: str = Field(description="region that serves users before the fault")
     standby_region: str = ""
 
+    @field_validator("write_path", "read_path", "ledger_path")
+    @classmethod
+    def _no_passwords(cls, text: str) -> str:
+        if journey.holds_secret(text):
+            raise ValueError("seems to hold a password; journals would keep it")
+        return text
+
 
 class Observing(_Table):
     """How the observer plays the client. Rates per second, times in seconds, shares 0–1."""
 
-    rate: float = Field(default=50, gt=0, le=2000)
+    rate: float = Field(default=50, gt=0, le=20_000)
     write_share: float = Field(default=0.5, ge=0, le=1)
     timeout_seconds: float = Field(default=2.0, gt=0)
     baseline_seconds: float = Field(default=5.0, ge=1, description="watched before the fault")
     recovery_share: float = Field(default=0.99, gt=0, le=1, description="ok share that counts as recovered …")
     recovery_window_seconds: float = Field(default=5.0, gt=0, description="… over this long")
+    recovery_latency_seconds: float | None = Field(
+        default=None, gt=0, description="what took longer does not count as ok for recovery; none: the time-out alone"
+    )
 
 
 class Objectives(_Table):
@@ -71,6 +89,9 @@ class Objectives(_Table):
     p99_seconds: float | None = Field(default=0.2, description="outside the outage")
     failback_downtime_seconds: float | None = Field(
         default=None, description="in which users were not served, from undo until home serves them again"
+    )
+    time_to_detect_seconds: float | None = Field(
+        default=None, description="from the fault until an alert of [monitoring] fires; every one of them must"
     )
 
 
@@ -110,6 +131,24 @@ class Stores(_Table):
         return addresses
 
 
+class Ledger(_Table):
+    """How the writes of a drill are read back from the databases of ``[stores]`` themselves; docs/ledger.md."""
+
+    sql: str = Field(
+        default="",
+        description="asked of every region's database: the keys that begin with %(prefix)s, in a column key; perhaps "
+        "place (grows in the order of writing) and copies; empty: writes are read back through the service alone",
+    )
+    timeout_seconds: float = Field(default=30.0, gt=0, description="for one database")
+
+    @field_validator("sql")
+    @classmethod
+    def _asks_for_a_drill(cls, sql: str) -> str:
+        if sql and "%(prefix)s" not in sql:
+            raise ValueError("does not hold %(prefix)s, so it would read back more than the writes of one drill")
+        return sql
+
+
 class Prices(_Table):
     """What changes cost, for plans, by change kind ("ec2.subnet_acl"); a kind in neither table has no price."""
 
@@ -124,12 +163,22 @@ class Settings(_Table):
     scope: Scope
     service: Service
     observer: Observing = Observing()
+    journeys: tuple[Journey, ...] = Field(default=(), description="none: one, made of [service]")
     objectives: Objectives = Objectives()
     evidence: Evidence = Evidence()
     stores: Stores = Stores()
+    ledger: Ledger = Ledger()
     prices: Prices = Prices()
+    monitoring: Monitoring = Monitoring()
     journals: str = Field(default="journals", description="folder for journals, relative to the working folder")
     undo_log: str = Field(default="", description="URL of the undo log; empty: sqlite in the user's state folder")
+
+    @model_validator(mode="after")
+    def _journeys_fit(self) -> Settings:
+        named = {"postgresql": tuple(self.stores.databases), "redis": tuple(self.stores.caches)}
+        if found := journey.problem(self.journeys, named):
+            raise ValueError(found)
+        return self
 
 
 def find(environ: Mapping[str, str], folder: Path) -> Path:

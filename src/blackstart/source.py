@@ -14,6 +14,8 @@ from typing import Any
 from blackstart import experiment
 from blackstart.clock import Clock
 from blackstart.journals import folder
+from blackstart.monitoring.web import redacted
+from blackstart.scope import Scope
 from blackstart.settings import Settings
 
 PARTS = ("chaostoolkit-blackstart", "chaostoolkit", "chaostoolkit-lib", "boto3", "aiohttp")
@@ -62,11 +64,19 @@ def record_of(
         service=in_force.service.model_dump(),
         observing=in_force.observer.model_dump(),
         objectives=experiment.effective(in_force.objectives, extension).model_dump(),
-        scope=in_force.scope.model_dump(mode="json"),
+        scope=_told(in_force.scope),
         seed=seed,
         versions=_versions(),
         sha256=source.sha256,
     )
+
+
+def _told(scope: Scope) -> dict[str, Any]:
+    """``scope`` for a journal, which may be shown to anybody: without passwords."""
+    told = scope.model_dump(mode="json")
+    for query in told["stop"]["queries"]:
+        query["url"] = redacted(query["url"])
+    return told
 
 
 def _versions() -> dict[str, str]:

@@ -1,10 +1,11 @@
 """Figures of this machine, ours beside the peer's from the same run. Run by ``make bench``; asserts nothing.
 
-``run.py [gate] [zone] [pods] [power] [start] [lab]`` measures only these parts.
+``run.py [gate] [zone] [pods] [power] [start] [lab] [ledger] [observer] [analysis]`` measures only these parts.
 """
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -163,6 +164,53 @@ def power(folder: Path) -> Iterable[Row]:
     yield Row("power off a zone of 500 instances: API calls", COUNT, [made["made"]], [], "≤ 10")
 
 
+def ledger(folder: Path) -> Iterable[Row]:
+    """A million writes: keeping the history, and judging it with planted losses, read back three times twice."""
+    program = [sys.executable, str(HERE / "ledger.py")]
+    found = []
+    for lost in (0, 1, 100, 10_000):
+        place = folder / str(lost)
+        place.mkdir()
+        kept = _json([*program, "plant", str(place), str(lost)], dict(os.environ))
+        found.append(kept | _json([*program, "check", str(place)], dict(os.environ)))
+        shutil.rmtree(place)
+    for key, title, shown, bar in (
+        ("through", "a write in the history, line by line", "{:.1f} µs", ""),
+        ("batched", "the same in batches of 50", "{:.1f} µs", "≤ 20 µs: 5,000/s are 10 % of a core"),
+        ("read", "1,000,000 writes: reading the history", SECONDS, ""),
+        ("found", "reading six read-backs of them", SECONDS, ""),
+        ("check", "what became of each", SECONDS, ""),
+        ("mebibytes", "memory of all that", "{:,.0f} MiB", ""),
+        ("wrong", "0, 1, 100 and 10,000 lost: judged wrongly", COUNT, "0"),
+    ):
+        yield Row(title, shown, [each[key] for each in found], [], bar)
+
+
+def observer(folder: Path) -> Iterable[Row]:
+    """The observer on one processor, a lean server on another."""
+    found = _json([sys.executable, str(HERE / "observer.py"), "json"], dict(os.environ))
+    for name, title, bar in (("reads", "reads", "≥ 10,000"), ("half of them writes", "half of them writes", "")):
+        yield Row(f"highest rate held, {title}, a second", COUNT, [found[f"highest, {name}"]["rate"]], [], bar)
+    for name in ("5,000/s", "5,000/s, half of them writes", "5,000/s, target hangs"):
+        made = found[name]
+        yield Row(f"{name}: late by > 1 ms", "{:.2%}", [made["late_over_1_ms"]], [], "" if "hangs" in name else "< 1 %")
+        yield Row(f"{name}: late, p99", MILLISECONDS, [made["late_p99"]], [])
+    yield Row("a sample on disk", "{:.0f} B", [found["5,000/s"]["bytes_per_sample"]], [], "≤ 40 B")
+    hour = found["an hour at 100/s"]
+    yield Row("memory gained in the last ¾ of an hour", "{:,.0f} B", [hour["grown_bytes"]], [], "0 a request")
+
+
+def analysis(folder: Path) -> Iterable[Row]:
+    """Ten million samples of a region loss, from disk to all that a verdict and a report take from them."""
+    program = [sys.executable, str(HERE / "analysis.py")]
+    subprocess.run([*program, "plant", str(folder)], check=True)
+    taken = [_json([*program, "read", str(folder)], dict(os.environ)) for _ in range(RUNS)]
+    yield Row("10,000,000 samples read and analysed", SECONDS, [each["seconds"] for each in taken], [], "≤ 3 s")
+    for name in ("imports", "read", "analysed", "sentences", "pictures", "way home"):
+        yield Row(f"  of it {name}, processor time", SECONDS, [each[name] for each in taken], [])
+    yield Row("memory of all that", "{:,.0f} MiB", [each["mebibytes"] for each in taken], [], "≤ 500 MB: 476 MiB")
+
+
 PARTS: dict[str, Callable[[Path], Iterable[Row]]] = {
     "gate": gate,
     "zone": zones,
@@ -170,6 +218,9 @@ PARTS: dict[str, Callable[[Path], Iterable[Row]]] = {
     "power": power,
     "start": start,
     "lab": lab,
+    "ledger": ledger,
+    "observer": observer,
+    "analysis": analysis,
 }
 
 

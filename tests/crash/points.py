@@ -21,8 +21,9 @@ TRAFFIC: dict[str, tuple[str, dict[str, Any]]] = {
     "routing-controls": ("switch_routing", {"cluster": "shop", "on": "us-west-2", "off": "us-east-1"}),
 }
 """The same with another action on traffic, which no experiment has."""
-UNREAD = {"cache-cold"}
-"""Undone once users have filled a cache again, and here nobody is left to: see tests/changes/test_emptied_cache.py."""
+UNREAD = {"cache-cold", "region-loss-100k"}
+"""Undone once users have filled a cache again, and here nobody is left to (tests/changes/test_emptied_cache.py); and one
+that changes what region-loss does, under load (tests/load)."""
 EXPERIMENTS = (
     *sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml") if path.stem not in UNREAD),
     HEALTH_CHECK,

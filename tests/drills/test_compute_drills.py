@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 AS_IT_IS = {"BLACKSTART_EVICTED_AFTER_SECONDS": "20"}
 SAMPLE = ["spot-interruption"]
-ELSEWHERE = {"pod-kill", "region-loss", "zone-network-loss"}
+ELSEWHERE = {"pod-kill", "region-loss", "region-loss-100k", "zone-network-loss"}
 EVERY = sorted({path.stem for path in (ROOT / "experiments").glob("*.yaml")} - ELSEWHERE)
 
 

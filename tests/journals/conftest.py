@@ -10,6 +10,8 @@ import pytest
 from blackstart.changes.residue import Whose
 from blackstart.journals.measure import Measured, measure
 
+sys.path.append(str(Path(__file__).parent))
+
 
 @pytest.fixture(scope="session")
 def planted() -> ModuleType:

@@ -1,16 +1,17 @@
 import pytest
 
 from blackstart.journals.cold import colder
-from blackstart.observer.samples import Cache, Kind, Outcome, Sample
+from blackstart.observer.samples import Cache, Header, Kind, Outcome, Sample, Samples
 
 WARM = [Cache.HIT] * 50
 
 
 def rows(words, start=0.0):
-    return [
+    made = [
         Sample(number, start + number, start + number, start + number, Kind.READ, Outcome.OK, cache=word)
         for number, word in enumerate(words)
     ]
+    return Samples(Header(0.0, "", 0.0, 1.0, 2.0, 0.0), made)
 
 
 def told(before, after):

@@ -12,6 +12,7 @@ from blackstart import settings
 from blackstart.lab import files
 from blackstart.lab.config import LabConfig
 from blackstart.lab.manifests import OPT_IN
+from blackstart.lab.monitoring import ALERT, AVAILABILITY, Telemetry
 from blackstart.lab.topology import ACCOUNT, LOOPBACK, Topology, plan
 from blackstart.scope import Target, objection
 
@@ -38,6 +39,15 @@ def test_the_settings_are_valid_and_name_the_lab(laid: Topology, written: Path, 
     assert (found.service.home_region, found.service.standby_region) == ("us-east-1", "us-west-2")
     assert found.undo_log == f"sqlite://{tmp_path}/undo.sqlite"
     assert found.evidence.kube_context == "shop-us-west-2"
+
+
+def test_monitoring_is_in_the_settings_where_it_runs(laid: Topology, written: Path, tmp_path: Path) -> None:
+    assert not settings.load(written).monitoring.asks
+    watching = Telemetry((LOOPBACK, 9090), (LOOPBACK, 9093))
+    written.write_text(files.settings(laid, tmp_path, IDS, watching.settings()))
+    found = settings.load(written).monitoring
+    assert found.expected == ((ALERT, "alertmanager"), (ALERT, "prometheus"))
+    assert found.availability == AVAILABILITY
 
 
 def test_what_the_lab_holds_is_in_its_own_scope(written: Path) -> None:

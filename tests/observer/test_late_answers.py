@@ -2,8 +2,9 @@
 
 import pytest
 
-from blackstart.observer.outages import came_back, fastest
-from blackstart.observer.samples import Cause, Kind, Outcome, Sample
+from blackstart.observer.outages import Edge
+from blackstart.observer.samples import Cause, Header, Kind, Outcome, Sample, Samples
+from blackstart.observer.streams import streams
 
 GAP, TIMEOUT, QUICK = 0.02, 2.0, 0.01
 
@@ -26,8 +27,9 @@ def hanging(until, served=lambda number: True):
 
 
 def recovered(rows):
-    last = max(index for index, row in enumerate(rows) if not row.ok)
-    return came_back(rows, last, fastest(rows))
+    (stream,) = streams(Samples(Header(0.0, "", 0.0, 1 / GAP, TIMEOUT, 0.0), rows))
+    earliest, latest = stream.came_back(stream.runs[1][-1:])
+    return Edge(earliest[0], latest[0])
 
 
 @pytest.mark.parametrize("served", [lambda number: True, lambda number: number % 3 > 0, lambda number: number % 7 == 0])

@@ -4,10 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blackstart.observer.samples import Cause, Kind, Outcome, Sample
-from blackstart.reports.columns import edges, reduce
+from blackstart.observer.samples import Cause, Header, Kind, Outcome, Sample, Samples
+from blackstart.reports import columns
+from blackstart.reports.columns import edges
 
 FATES = st.sampled_from([(Outcome.OK, Cause.NONE), (Outcome.FAILED, Cause.STATUS), (Outcome.UNKNOWN, Cause.TIMEOUT)])
+
+
+def reduce(rows, borders, origin, regions, timeout):
+    header = Header(0.0, "", 0.0, 1.0, timeout, 0.0)
+    return columns.reduce(Samples(header, sorted(rows, key=lambda row: row.intended)), borders, origin, regions)
 
 
 def sample(number, due, fate, region="a"):
@@ -18,11 +24,11 @@ def sample(number, due, fate, region="a"):
 @given(st.lists(st.tuples(st.floats(0, 99.99), FATES), min_size=1, max_size=200), st.integers(1, 50))
 def test_no_failure_is_averaged_away(requests, most):
     rows = [sample(number, due, fate) for number, (due, fate) in enumerate(requests)]
-    columns = reduce(rows, edges(0, 100, most, len(rows)), 0.0, ["a", "b"], 2.0)
-    assert sum(column.n for column in columns) == len(rows)
-    assert sum(column.failed for column in columns) == sum(not row.ok for row in rows)
-    assert sum(column.timed_out for column in columns) == sum(row.cause is Cause.TIMEOUT for row in rows)
-    assert sum(sum(column.served) for column in columns) == sum(row.ok for row in rows)
+    made = reduce(rows, edges(0, 100, most, len(rows)), 0.0, ["a", "b"], 2.0)
+    assert sum(column.n for column in made) == len(rows)
+    assert sum(column.failed for column in made) == sum(not row.ok for row in rows)
+    assert sum(column.timed_out for column in made) == sum(row.cause is Cause.TIMEOUT for row in rows)
+    assert sum(sum(column.served) for column in made) == sum(row.ok for row in rows)
 
 
 def test_columns_stay_few_however_many_samples_there_are():

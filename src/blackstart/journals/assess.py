@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from blackstart.journals import numbers
+from blackstart.journals import noticed, numbers
 from blackstart.journals.measure import Measured
 from blackstart.journals.objectives import SECONDS_PER_YEAR, Interval, Objective, unknown
 from blackstart.journals.users import Users, hurt
@@ -30,6 +30,7 @@ def assess(measured: Measured) -> tuple[Objective, ...]:
         *_longest_outage(measured),
         *_latency(measured),
         *_failback(measured),
+        *noticed.objective(measured),
     )
 
 
@@ -59,6 +60,8 @@ def _recovery_interval(measured: Measured) -> tuple[Interval, str]:
     recovery = users.recovery
     if recovery is None:
         return unknown(), users.gaps.get("recovery time", "recovery was not measured")
+    if recovery.doubt:
+        return unknown(), recovery.doubt
     if recovery.seconds is not None and recovery.lowest is not None and recovery.highest is not None:
         return Interval(recovery.lowest, recovery.highest, recovery.seconds), ""
     last = users.still_failing
@@ -164,7 +167,9 @@ def _longest_outage(measured: Measured) -> Iterator[Objective]:
         interval = (
             Interval(0.0, 0.0, 0.0) if longest is None else Interval.around(longest.seconds, longest.error_seconds)
         )
-        if longest is not None and longest.open:
+        if measured.users.longest_doubt:
+            interval, why = unknown(), measured.users.longest_doubt
+        elif longest is not None and longest.open:
             interval, why = unknown(interval.low), "the outage was not over when the samples end"
     yield Objective(
         "longest_outage_seconds", "Longest outage", "no request succeeded", "seconds", target, interval, why=why

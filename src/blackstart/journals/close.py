@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from blackstart.clock import iso
+from blackstart.journals import apart, noticed, reasons, region
+from blackstart.journals import data as accounts
 from blackstart.journals import folder as folders
-from blackstart.journals import reasons, region
 from blackstart.journals.folder import FORMAT, Drill, write_json
 from blackstart.journals.measure import Measured, measure
 from blackstart.journals.objectives import Objective, Result
-from blackstart.journals.users import hurt
+from blackstart.journals.users import Users, hurt
 from blackstart.journals.verdict import Verdict, Word, judge
+from blackstart.observer.steps import Step
 
 Json = Any
 
@@ -24,7 +26,7 @@ def open_verdict(folder: Path) -> None:
     """Before anything is changed: if the drill is killed now, its journal says that it was cut off."""
     drill = folders.read_drill(folder)
     reason = "The drill was cut off before it ended, so it proves nothing."
-    nothing = dict.fromkeys((*_NUMBERS, *region.KEYS))
+    nothing = dict.fromkeys((*_NUMBERS, "trust", "journeys", *region.KEYS, *accounts.KEYS, *noticed.KEYS))
     head = {"verdict": Word.INCONCLUSIVE, "reason": reason, **_heading(drill, cut_off=True)}
     write_json(
         folder / folders.VERDICT,
@@ -53,6 +55,7 @@ def to_json(measured: Measured, verdict: Verdict) -> dict[str, Json]:
         **_users(measured),
         **_data(measured),
         **region.to_json(measured),
+        **noticed.to_json(measured),
         "leftovers": [
             {"change": c.id, "kind": c.kind, "target": c.target, "summary": c.summary, "state": c.state, "note": c.note}
             for c in measured.leftovers
@@ -97,7 +100,9 @@ def _users(measured: Measured) -> dict[str, Json]:
         "fault_at": iso(measured.wall(measured.fault_at)) if measured.fault_at is not None else None,
         "rto_seconds": _rounded(recovery.seconds) if recovery else None,
         "rto_error_seconds": _rounded(recovery.error_seconds) if recovery and recovered else None,
-        "rto_steps": [_step(step.name, step.seconds, step.status) for step in users.steps] if users else [],
+        "rto_steps": [_step(step) for step in users.steps] if users else [],
+        "trust": _trust(users) if users else None,
+        "journeys": dict(apart.to_json(users.journeys)) if users and users.journeys else None,
         "availability": _rounded(users.whole.share) if users else None,
         "requests": users.whole.planned if users else None,
         "failed_requests": hurt(users.whole) if users else None,
@@ -111,8 +116,27 @@ def _users(measured: Measured) -> dict[str, Json]:
     }
 
 
-def _step(name: str, seconds: float | None, status: str) -> dict[str, Json]:
-    return {"name": name, "seconds": _rounded(seconds), "status": status}
+def _step(step: Step) -> dict[str, Json]:
+    return {
+        "name": step.name,
+        "seconds": _rounded(step.seconds),
+        "status": step.status,
+        "evidence": step.evidence,
+    }
+
+
+def _trust(users: Users) -> dict[str, Json]:
+    """How well the observer kept its schedule; ``problem`` where that was not good enough."""
+    trust = users.trust
+    return {
+        "planned": trust.planned,
+        "sent": trust.sent,
+        "longest_gap_seconds": _rounded(trust.longest_gap_seconds),
+        "p50_lateness_seconds": _rounded(trust.p50_lateness_seconds),
+        "p99_lateness_seconds": _rounded(trust.p99_lateness_seconds),
+        "worst_lateness_seconds": _rounded(trust.worst_lateness_seconds),
+        "problem": reasons.late_observer(users),
+    }
 
 
 def _data(measured: Measured) -> dict[str, Json]:
@@ -123,6 +147,7 @@ def _data(measured: Measured) -> dict[str, Json]:
         "lost_writes": len(result.lost) if result else None,
         "unknown_writes": len(result.unknown) if result else None,
         "acknowledged_writes": result.acknowledged if result else None,
+        **accounts.to_json(measured.data),
     }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from blackstart.journals import numbers
-from blackstart.observer.samples import Cache, Sample
+from blackstart.observer.samples import Cache, Outcome, Samples
 
 LAST_READS = 50  # before the fault, to know what is usual: a cache may have had to fill when the drill began
 # In a row: of a cache that misses one read in ten, chance makes such a run about once in 100,000 reads. And three times
@@ -14,21 +16,28 @@ LAST_READS = 50  # before the fault, to know what is usual: a cache may have had
 LEAST_MISSES, TIMES_USUAL = 5, 3
 
 
-def colder(before: Sequence[Sample], after: Sequence[Sample], fault_at: float) -> Iterable[str]:
+def colder(before: Samples, after: Samples, fault_at: float) -> Iterable[str]:
     """One sentence if users saw the cache miss many more reads in a row ``after`` the fault than ``before``."""
-    usual, now = list(_told(before))[-LAST_READS:], list(_told(after))
+    usual, now = _told(before)[-LAST_READS:], _told(after)
     if len(usual) < LAST_READS:
         return
-    worst = max(_misses(now), key=len, default=[])
-    most = max(map(len, _misses(usual)), default=0)
-    if len(worst) >= max(LEAST_MISSES, TIMES_USUAL * most):
-        first = numbers.offset(worst[0].intended - fault_at)
-        yield f"the cache missed {len(worst)} reads in a row from {first}, and at most {most} just before the fault"
+    most, _ = _longest_run(before.cache[usual] == Cache.MISS)
+    worst, first = _longest_run(after.cache[now] == Cache.MISS)
+    if worst >= max(LEAST_MISSES, TIMES_USUAL * most):
+        since = numbers.offset(after.table.intended(now[first : first + 1])[0] - fault_at)
+        yield f"the cache missed {worst} reads in a row from {since}, and at most {most} just before the fault"
 
 
-def _told(rows: Sequence[Sample]) -> Iterator[Sample]:
-    return (row for row in rows if row.ok and row.cache is not Cache.NONE)
+def _told(samples: Samples) -> NDArray[np.intp]:
+    """The places of the answers that say whether the cache had it."""
+    return np.flatnonzero((samples.outcome == Outcome.OK) & (samples.cache != Cache.NONE))
 
 
-def _misses(rows: Sequence[Sample]) -> Iterator[list[Sample]]:
-    return (list(run) for missed, run in groupby(rows, key=lambda row: row.cache is Cache.MISS) if missed)
+def _longest_run(missed: NDArray[np.bool_]) -> tuple[int, int]:
+    """How many True the longest unbroken run of them has, the first one if several are; and where it begins."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], missed, [False]))))
+    if not len(edges):
+        return 0, 0
+    lengths = edges[1::2] - edges[::2]
+    longest = int(lengths.argmax())
+    return int(lengths[longest]), int(edges[2 * longest])

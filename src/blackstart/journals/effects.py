@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from blackstart.journals import numbers
 from blackstart.journals.cold import colder
+from blackstart.observer.answers import answers
 from blackstart.observer.events import Event
-from blackstart.observer.samples import Cause, Sample, Samples
+from blackstart.observer.samples import Cause, Outcome, Samples
 
 LEAST_ANSWERS = 3  # expected at the rate before the fault, for silence to mean anything
 SURE_ANSWERS = 10  # the same for who looks again and again, and must not take a short silence for an effect
-_KINDS: tuple[tuple[str, Callable[[Sample], str]], ...] = (
-    ("region", lambda row: row.region),
-    ("zone", lambda row: row.zone),
-    ("pod", lambda row: row.pod),
-)
+_KINDS = ("region", "zone", "pod")
 
 
 def effects(samples: Samples, events: Sequence[Event], fault_at: float, until: float, end: float) -> tuple[str, ...]:
@@ -25,37 +23,38 @@ def effects(samples: Samples, events: Sequence[Event], fault_at: float, until: f
     ``fault_at`` … ``until`` (undo began) is the time in which regions, zones and pods may fall silent; failures count
     to ``end``. Times in seconds since the origin; those in the sentences from the fault.
     """
-    after = samples.between(fault_at, until).rows
-    hurt = _failed(samples.between(fault_at, end).rows, fault_at)
-    before = samples.between(float("-inf"), fault_at).rows
+    after = samples.between(fault_at, until)
+    hurt = _failed(samples.between(fault_at, end), fault_at)
+    before = samples.between(float("-inf"), fault_at)
     missed = colder(before, after, fault_at)
     return (*hurt, *_silent(samples, after, fault_at), *missed, *_told(events, fault_at, until))
 
 
 def felt(samples: Samples, fault_at: float, until: float) -> tuple[str, ...]:
     """What users have felt of a fault by ``until``, while it is in place, as sentences; empty as long as nothing."""
-    after = samples.between(fault_at, until).rows
+    after = samples.between(fault_at, until)
     return (*_failed(after, fault_at), *_silent(samples, after, fault_at, SURE_ANSWERS))
 
 
-def _failed(rows: Sequence[Sample], fault_at: float) -> Iterable[str]:
-    failed = [row.intended - fault_at for row in rows if not row.ok and row.cause is not Cause.UNSENT]
-    if failed:
-        first = numbers.offset(failed[0])
-        yield f"{numbers.count(len(failed))} of {numbers.plural(len(rows), 'request')} failed, the first due at {first}"
+def _failed(samples: Samples, fault_at: float) -> Iterable[str]:
+    failed = (samples.outcome != Outcome.OK) & (samples.cause != Cause.UNSENT)
+    if failed.any():
+        first = numbers.offset(samples.table.intended(np.array([failed.argmax()]))[0] - fault_at)
+        count = numbers.count(int(np.count_nonzero(failed)))
+        yield f"{count} of {numbers.plural(len(samples), 'request')} failed, the first due at {first}"
 
 
-def _silent(samples: Samples, after: Sequence[Sample], fault_at: float, least: int = LEAST_ANSWERS) -> Iterable[str]:
+def _silent(samples: Samples, after: Samples, fault_at: float, least: int = LEAST_ANSWERS) -> Iterable[str]:
     """Regions, else zones, else pods that answered before the fault and stopped; at ``least`` so many were due."""
-    if not after:
+    if not len(after):
         return
-    before = samples.between(float("-inf"), fault_at).rows
+    before = samples.between(float("-inf"), fault_at)
     # What stopped must be silent for all of the second half: in-flight answers come after the fault, and a pod that
     # answers rarely is not gone; so it must also have been due to answer a few times in that half.
-    quiet_from = fault_at + (after[-1].intended - fault_at) / 2
-    for kind, name in _KINDS:
-        counts = Counter(name(row) for row in before if row.ok and name(row))
-        last = {name(row): row.intended for row in after if row.ok}
+    quiet_from = fault_at + (after.table.intended(np.array([-1]))[0] - fault_at) / 2
+    for kind in _KINDS:
+        counts = {name: each.requests for name, each in answers(before, kind).items() if name}
+        last = {name: each.last for name, each in answers(after, kind).items()}
         due = {each: n / len(before) * len(after) / 2 for each, n in counts.items()}
         gone = sorted(each for each, n in due.items() if n >= least and last.get(each, fault_at) < quiet_from)
         if gone:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from blackstart.errors import NotMeasured
 from blackstart.journals.data import Data
 from blackstart.journals.users import Users
@@ -16,7 +18,7 @@ from blackstart.observer import analysis
 from blackstart.observer.events import Event
 from blackstart.observer.ledger import Lost
 from blackstart.observer.outages import Edge, last_of
-from blackstart.observer.samples import Samples
+from blackstart.observer.samples import Outcome, Samples
 
 STEP_SECONDS = 0.5
 NOBODY = ""
@@ -100,13 +102,16 @@ def homecoming(samples: Samples, undo_at: float) -> Homecoming:
     if found.lowest is None or found.highest is None:
         return Homecoming(None, f"users were not served again for good: {found.reason}")
     served = Edge(undo_at + found.lowest, undo_at + found.highest)
-    answered = [row for row in samples.between(undo_at, samples.complete_until).rows if row.ok and row.region]
-    away = max((place for place, row in enumerate(answered) if row.region != header.home_region), default=None)
+    inside, names = samples.between(undo_at, samples.complete_until), np.array(samples.names("region"))
+    answered = np.flatnonzero((inside.outcome == Outcome.OK) & (names != "")[inside.region])
+    away = np.flatnonzero((names != header.home_region)[inside.region[answered]])
     edge = served
-    if away is not None:
-        if away + 1 >= len(answered):
-            return Homecoming(None, f"{answered[away].region} still served users when watching ended")
-        edge = last_of(served, Edge(answered[away].intended, answered[away + 1].ended))
+    if len(away):
+        last = answered[away[-1] : away[-1] + 2]  # the last answer from elsewhere, and the first since
+        if len(last) < 2:
+            return Homecoming(None, f"{names[inside.region[last[0]]]} still served users when watching ended")
+        gone, home = float(inside.table.intended(last)[0]), float(inside.table.ended(last)[1])
+        edge = last_of(served, Edge(gone, home))
     watched = samples.complete_until - edge.latest
     if watched < header.recovery_window_seconds - 1e-6:
         needed = f"of the {header.recovery_window_seconds:g} s that it must last"

@@ -25,6 +25,7 @@ OBSERVER = "observer.json"
 CHANGES = "changes.jsonl"
 EVENTS = "events.jsonl"
 CALLS = "calls.jsonl"
+MONITORING = "monitoring.json"
 TOOLKIT = "journal.json"
 RESTORATION = "restoration.json"
 VERDICT = "verdict.json"
@@ -84,6 +85,7 @@ class Journal:
     calls: tuple[Mapping[str, Json], ...]
     toolkit: Mapping[str, Json] | None
     restoration: Mapping[str, Json] | None
+    monitoring: Mapping[str, Json] | None
     verdict: Mapping[str, Json] | None
     damaged: tuple[str, ...] = ()
 
@@ -166,6 +168,7 @@ def read(folder: Path) -> Journal:
         calls=_read_lines(folder / CALLS, damaged),
         toolkit=_read_json(folder / TOOLKIT, damaged),
         restoration=_read_json(folder / RESTORATION, damaged),
+        monitoring=_read_json(folder / MONITORING, damaged),
         verdict=_read_json(folder / VERDICT, damaged),
         damaged=tuple(damaged),
     )

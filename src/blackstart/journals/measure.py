@@ -16,15 +16,18 @@ from pydantic import BaseModel, ValidationError
 
 from blackstart.changes.residue import Found, Whose
 from blackstart.errors import JournalUnreadable, NotMeasured
-from blackstart.journals import calls, restoration, toolkit
+from blackstart.journals import calls, loaded, restoration, toolkit
 from blackstart.journals import folder as folders
 from blackstart.journals.calls import LostCalls
 from blackstart.journals.data import Data, accounted
 from blackstart.journals.failback import Failback, failback
 from blackstart.journals.folder import Drill, Journal
+from blackstart.journals.monitored import Monitored, monitored
 from blackstart.journals.restoration import Restoration
 from blackstart.journals.story import ChangeStory, stories
 from blackstart.journals.users import Users, watched
+from blackstart.load import record
+from blackstart.monitoring import alerts, detection
 from blackstart.observer import ledger, samples
 from blackstart.observer.events import Event
 from blackstart.observer.writers import Writers, writers
@@ -40,7 +43,8 @@ class Measured:
 
     ``fault_at`` is just before the first change was applied that takes something away, ``undo_at`` when putting back
     began; None if that never happened. ``users`` is None where ``no_users`` says why. ``restoration`` is None if nobody
-    proved it. ``calls`` is None if no region was lost. ``damaged`` names what could not be read.
+    proved it. ``calls`` is None if no region was lost, ``monitored`` if no monitoring was asked. ``damaged`` names what
+    could not be read.
     """
 
     folder: Path
@@ -61,6 +65,8 @@ class Measured:
     writers: Writers = field(default_factory=Writers)
     failback: Failback = field(default_factory=lambda: Failback("nothing was undone"))
     calls: LostCalls | None = None
+    load: record.Loaded | None = None
+    monitored: Monitored | None = None
     damaged: tuple[str, ...] = ()
 
     @property
@@ -103,10 +109,9 @@ def measure(folder: Path, cut_off: bool | None = None) -> Measured:
     JournalUnreadable only when drill.json does not say what was run, and with what settings.
     """
     journal = folders.read(folder)
-    drill = journal.drill
+    drill, damaged = journal.drill, list(journal.damaged)
     if cut_off is None:
         cut_off = journal.verdict is None or bool(journal.verdict.get("cut_off", True))
-    damaged = list(journal.damaged)
     events = read_events(journal, damaged)
     changes = stories(journal.changes, drill.origin_monotonic)
     fault_at = min((each.began for each in changes if each.began is not None and not each.harmless), default=None)
@@ -133,7 +138,9 @@ def measure(folder: Path, cut_off: bool | None = None) -> Measured:
         restoration=restoration.parse(journal.restoration, damaged),
         writers=writers(events, data.writes),
         failback=failback(users, data, events, undo_at),
+        load=loaded.read(folder, damaged),
         calls=_calls(journal, users, events, changes, cut_off),
+        monitored=monitored(journal.monitoring, events, users, drill, (fault_at, _end(users, events)), damaged),
         damaged=tuple(damaged),
     )
 
@@ -166,6 +173,8 @@ def _whole(kind: str, line: Mapping[str, Json]) -> bool:
     if kind == "database":
         named = all(isinstance(line.get(name), str) for name in ("region", "state"))
         return named and isinstance(line.get("asked"), int | float)
+    if kind == alerts.KIND:
+        return detection.whole(line)
     if kind == "dns" and "reason" not in line:
         last_old = line.get("last_old")
         lists = isinstance(line.get("before"), list) and isinstance(line.get("after"), list)
@@ -174,6 +183,11 @@ def _whole(kind: str, line: Mapping[str, Json]) -> bool:
     if kind == "ready" and "reason" not in line:
         return all(isinstance(line.get(name), int) for name in ("ready", "desired"))
     return True
+
+
+def _end(users: Users | None, events: tuple[Event, ...]) -> float:
+    """Until when was watched."""
+    return users.end if users else max((event.at for event in events), default=0.0)
 
 
 def _undo_at(changes: tuple[ChangeStory, ...], events: tuple[Event, ...], fault_at: float | None) -> float | None:
@@ -218,7 +232,9 @@ def _data(
     folder: Path, fault_at: float | None, recovered_at: float | None, undo_at: float | None, damaged: list[str]
 ) -> Data:
     try:
-        return accounted(ledger.read(folder), ledger.read_found(folder), fault_at, recovered_at, undo_at)
+        writes = ledger.read(folder)
+        found = ledger.read_checks(folder, writes)
+        return accounted(writes, found.complete, fault_at, recovered_at, undo_at, unread=found.unread)
     except JournalUnreadable as error:
         damaged.append(f"{error.file}: {error.problem}")
         return Data(gap=f"the ledger cannot be read ({error.file}: {error.problem})")

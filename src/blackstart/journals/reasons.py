@@ -13,6 +13,7 @@ from blackstart.journals.measure import Measured
 from blackstart.journals.objectives import Objective, Result
 from blackstart.journals.toolkit import Deviation
 from blackstart.journals.users import Users, hurt
+from blackstart.observer.samples import LATE_SHARE
 
 THIN = 0.05  # of the objective: with less than this to spare, the sentence says how much
 
@@ -131,6 +132,19 @@ def _observer_gap(users: Users | None) -> str:
     return numbers.seconds(gap) if gap > max(1.0, 5 * users.samples.gap) else ""
 
 
+def late_observer(users: Users) -> str:
+    """A sentence when the observer kept its schedule too badly for its numbers to be taken as they are; else ""."""
+    trust, allowed = users.trust, LATE_SHARE * users.samples.header.timeout_seconds
+    if trust.p99_lateness_seconds > allowed:
+        late = numbers.seconds(trust.p99_lateness_seconds)
+        return f"One request in a hundred left {late} late or more, so what failed then tells nothing."
+    if trust.worst_lateness_seconds > allowed:
+        late = numbers.seconds(trust.worst_lateness_seconds)
+        return f"Some requests left up to {late} late; what of them failed tells nothing."
+    gap = _observer_gap(users)
+    return f"Nothing was sent for {gap}." if gap else ""
+
+
 def unhealthy(measured: Measured) -> str:
     """Failing before the fault: subject and verb, without full stop; "" if it was healthy."""
     users = measured.users
@@ -201,7 +215,7 @@ def _loss(measured: Measured) -> str:
 
 _SEVERITY = (
     "rto_seconds", "lost_writes", "rpo_seconds", "availability", "longest_outage_seconds", "dns_failover_seconds",
-    "failback_downtime_seconds", "error_budget_share", "p99_seconds", "p95_seconds",
+    "failback_downtime_seconds", "error_budget_share", "time_to_detect_seconds", "p99_seconds", "p95_seconds",
 )  # fmt: skip
 
 
@@ -217,10 +231,19 @@ def _consequence(objective: Objective) -> str:
         "dns_failover_seconds": f"took {value} to move its name (objective {goal})",
         "failback_downtime_seconds": f"was down for {value} on the way home (objective {goal})",
         "error_budget_share": f"burned {value} of downtime (budget {goal})",
+        "time_to_detect_seconds": f"was {_noticed(objective)} (objective {goal})",
         "p99_seconds": f"had a p99 latency of {value} (objective {goal})",
         "p95_seconds": f"had a p95 latency of {value} (objective {goal})",
     }
     return sentences[objective.key]
+
+
+def _noticed(objective: Objective) -> str:
+    return (
+        "not noticed by every alert"
+        if objective.measured is None
+        else f"noticed after {numbers.seconds(objective.measured)}"
+    )
 
 
 def _more(count: int) -> str:

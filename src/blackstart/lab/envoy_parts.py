@@ -11,6 +11,7 @@ Json = dict[str, Any]
 
 # Envoy's own limits (1024 connections, 3 retries at a time) would be the first thing to break in an outage.
 NO_LIMIT = 1_000_000
+BACKLOG = 4096  # users who come all at once wait here; Linux takes no more unless told so
 IDLE_SECONDS = 30.0  # shorter than what servers allow, so that they never close on a request under way
 
 
@@ -39,8 +40,8 @@ def bootstrap(name: str, admin: Address, listener: Json, cluster: Json) -> Json:
     }
 
 
-def http_listener(name: str, listen: Address, routes: Sequence[Json]) -> Json:
-    """Takes HTTP at ``listen``; the first of ``routes`` that fits a request takes it."""
+def http_listener(name: str, listen: Address, routes: Sequence[Json], also: Sequence[Address] = ()) -> Json:
+    """Takes HTTP at ``listen`` and at ``also``; the first of ``routes`` that fits a request takes it."""
     manager = typed(
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix=name,
@@ -52,7 +53,13 @@ def http_listener(name: str, listen: Address, routes: Sequence[Json]) -> Json:
         ],
     )
     chain = {"filters": [{"name": "http", "typed_config": manager}]}
-    return {"name": name, "address": socket_address(listen), "filter_chains": [chain]}
+    return {
+        "name": name,
+        "address": socket_address(listen),
+        "additional_addresses": [{"address": socket_address(address)} for address in also],
+        "tcp_backlog_size": BACKLOG,
+        "filter_chains": [chain],
+    }
 
 
 def _no_fault() -> Json:

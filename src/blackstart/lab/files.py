@@ -11,11 +11,13 @@ import yaml
 
 from blackstart.lab.builds import dsn
 from blackstart.lab.manifests import OPT_IN
+from blackstart.lab.orders.store import READ_BACK
 from blackstart.lab.parts import Address
 from blackstart.lab.status import KUBECONFIG, Endpoints, RegionEndpoints
 from blackstart.lab.topology import (
     ACCOUNT,
     EDGE_HOST,
+    ENTRANCE_USERS,
     NAMESPACE,
     PLATFORM,
     SERVICE,
@@ -73,11 +75,13 @@ def _at(address: Address) -> str:
     return f"{address[0]}:{address[1]}"
 
 
-def settings(laid: Topology, folder: Path, cluster_ids: Mapping[str, str]) -> str:
+def settings(
+    laid: Topology, folder: Path, cluster_ids: Mapping[str, str], monitoring: Mapping[str, Any] | None = None
+) -> str:
     """``blackstart.toml``: the whole lab is in scope, also all pods of a service at once, and the evidence is looked
     for in its standby region.
 
-    ``cluster_ids``: the uid of the namespace kube-system, by cluster.
+    ``cluster_ids``: the uid of the namespace kube-system, by cluster. ``monitoring``: its table, if there is any.
     """
     tables: dict[str, Mapping[str, Any]] = {
         "": {"undo_log": f"sqlite://{folder / 'undo.sqlite'}"},
@@ -101,8 +105,10 @@ def settings(laid: Topology, folder: Path, cluster_ids: Mapping[str, str]) -> st
             "event_object": SERVICE,
             "calls_url": f"{url(laid.aws_admin)}/calls",
         },
+        "ledger": {"sql": READ_BACK},
         "stores.databases": {parts.region: dsn(parts.database_endpoint) for parts in laid.regions()},
         "stores.caches": {parts.region: f"redis://{_at(parts.cache_endpoint)}" for parts in laid.regions()},
+        **({"monitoring": monitoring} if monitoring else {}),
     }
     return "\n".join(_table(name, values) for name, values in tables.items())
 
@@ -117,6 +123,7 @@ def _scope(laid: Topology) -> Mapping[str, Any]:
         "required_tag": next(iter(OPT_IN)),
         "whole_region": True,
         "cold_caches": True,
+        "load_users": max(laid.config.users, ENTRANCE_USERS),
     }
 
 

@@ -15,10 +15,12 @@ from blackstart.lab.base import Base
 from blackstart.lab.catalog import Catalog, Entry
 from blackstart.lab.kubelet import Endpoints
 from blackstart.lab.parts import Address
-from blackstart.lab.topology import SERVICE_HOST, Topology, url
+from blackstart.lab.topology import LOOPBACK, SERVICE_HOST, RegionParts, Topology, url
 from blackstart.lab.waiting import until_healthy
 
 READY_PATH, ASK_SECONDS = "/ready", 1.0
+ENTRANCES_EACH = 2
+"""Entrances that one Envoy serves: at two, it needs as many file descriptors as an entrance does."""
 
 
 class Gateways:
@@ -29,6 +31,8 @@ class Gateways:
         self._base = base
         self._pods: dict[str, Endpoints] = {}
         self._closed: dict[str, frozenset[str]] = {}
+        self._more: dict[str, list[str]] = {}
+        self.admins: dict[str, Address] = {}
         self._written: dict[str, tuple[Endpoints, frozenset[str]]] = {}
         for parts in laid.regions():
             catalog.add(f"gateway-{parts.region}", Entry("envoy", parts.gateway, parts.region))
@@ -36,7 +40,7 @@ class Gateways:
 
     async def start(self) -> None:
         """All of them, ready to take connections."""
-        laid = self._laid
+        laid, base = self._laid, self._base
         async with asyncio.TaskGroup() as group:
             for parts in laid.regions():
                 name = f"gateway-{parts.region}"
@@ -44,6 +48,11 @@ class Gateways:
                     self._folder(name), name=name, listen=parts.gateway_listener, admin=parts.gateway_admin
                 )
                 group.create_task(self._run(name, config, parts.gateway_admin))
+                for number, doors in enumerate(self._doors(parts), 1):
+                    name, admin = f"gateway-{parts.region}-{number}", (LOOPBACK, base.ports.take())
+                    self._more.setdefault(parts.region, []).append(name)
+                    config = envoy.gateway(self._folder(name), name=name, listen=doors[0], admin=admin, also=doors[1:])
+                    group.create_task(self._run(name, config, admin))
             config = envoy.edge(
                 self._folder("edge"),
                 name="edge",
@@ -55,9 +64,14 @@ class Gateways:
             group.create_task(self._run("edge", config, laid.edge_admin))
 
     async def _run(self, name: str, config: Path, admin: Address) -> None:
-        base = self._base
+        base, self.admins[name] = self._base, admin
         started = base.processes(name, envoy.command(binaries.envoy(), config), cwd=config.parent)
         await until_healthy(base.session, url(admin) + READY_PATH, started, base.processes.log(name), base.clock)
+
+    def _doors(self, parts: RegionParts) -> list[tuple[Address, ...]]:
+        """Where further Envoys of a region listen, behind its entrances."""
+        doors = [entrance.way.target for entrance in parts.entrances]
+        return [tuple(doors[first : first + ENTRANCES_EACH]) for first in range(0, len(doors), ENTRANCES_EACH)]
 
     def _folder(self, name: str) -> Path:
         return self._base.folder / name
@@ -75,7 +89,8 @@ class Gateways:
     def _write(self, region: str) -> None:
         wanted = self._pods.get(region, {}), self._closed.get(region, frozenset())
         if self._written.get(region) != wanted:
-            envoy.write_endpoints(self._folder(f"gateway-{region}"), *wanted)
+            for name in (f"gateway-{region}", *self._more.get(region, ())):
+                envoy.write_endpoints(self._folder(name), *wanted)
             self._written[region] = wanted
 
     async def resolved(self, address: str) -> bool:

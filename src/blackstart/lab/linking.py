@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,6 +22,7 @@ class Linking:
 
     session: aiohttp.ClientSession
     url: str
+    others: tuple[str, ...] = ()  # admin APIs of processes that carry one link each, and are cut with the rest
 
     async def open(self, name: str, target: Address, crosses: Crosses) -> Address:
         """A new link to ``target`` at a port of its own choice."""
@@ -45,16 +47,15 @@ class Linking:
 
     async def cut(self, zones: Iterable[str]) -> None:
         """Exactly ``zones`` are cut off when this returns."""
-        await self._call("PUT", "/cuts", {"zones": sorted(zones)})
+        asked = {"zones": sorted(zones)}
+        await asyncio.gather(*(self._call("PUT", "/cuts", asked, url=url) for url in (self.url, *self.others)))
 
-    async def _call(self, verb: str, path: str, body: Any, accepts: int = 0) -> Any:
-        timeout = aiohttp.ClientTimeout(total=SECONDS)
+    async def _call(self, verb: str, path: str, body: Any, accepts: int = 0, url: str = "") -> Any:
+        timeout, url = aiohttp.ClientTimeout(total=SECONDS), url or self.url
         try:
-            async with self.session.request(verb, self.url + path, json=body, timeout=timeout) as answer:
+            async with self.session.request(verb, url + path, json=body, timeout=timeout) as answer:
                 if answer.status >= 300 and answer.status != accepts:
-                    raise ServiceUnreachable(
-                        f"{verb} {path} of the links", self.url, f"answered: {await answer.text()}"
-                    )
+                    raise ServiceUnreachable(f"{verb} {path} of the links", url, f"answered: {await answer.text()}")
                 return await answer.json() if answer.status in (200, 201) else None
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise ServiceUnreachable(f"{verb} {path} of the links", self.url, f"did not answer ({error!r})") from error
+            raise ServiceUnreachable(f"{verb} {path} of the links", url, f"did not answer ({error!r})") from error

@@ -89,7 +89,8 @@ def seed_plan(laid: Topology) -> SeedPlan:
 
 def _region(parts: RegionParts) -> RegionPlan:
     databases, caches = (tuple(store.zone for store in stores) for stores in (parts.databases, parts.caches))
-    return RegionPlan(parts.region, parts.zones, parts.gateway[0], _groups(parts.size), databases, caches)
+    at, groups = parts.gateway[0], _groups(parts.size)
+    return RegionPlan(parts.region, parts.zones, at, groups, databases, caches, parts.addresses)
 
 
 def _groups(size: RegionSize) -> tuple[NodeGroupPlan, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from blackstart.clock import iso
 from blackstart.errors import ServiceUnreachable
-from blackstart.lab import kubelet_api
+from blackstart.lab import kubelet_api, monitoring
 from blackstart.lab import status as labs
 from blackstart.lab.aws.clients import Clients
 from blackstart.lab.aws.seed import Seeded
@@ -60,6 +60,7 @@ class Running:
         self._cluster_ids: dict[str, str] = {}
         self._broken: dict[str, set[str]] = {CONTROL_PLANE: set(), DATA_STORES: set()}
         self._reconciler: Reconciler | None = None
+        self._telemetry: monitoring.Telemetry | None = None
         self._started = iso(base.clock.now())
         self._start_seconds = 0.0
 
@@ -148,13 +149,21 @@ class Running:
         """Wait until users are served at home; then let the automation watch."""
         base, home = self._base, self._laid.home
         self._run(self._stores.run())
+        self._monitored()
         await until(lambda: answers(base.session, f"{url(home.gateway)}/healthz"), base.clock)
         if self._laid.config.failover.enabled:
             await self._starter.automation(self._plan)
-        await until(lambda: self._gateways.resolved(home.gateway[0]), base.clock)
+        await until(lambda: self._gateways.resolved(home.addresses[0]), base.clock)
         if self._laid.config.backups.every_seconds:
             self._run(self._backups.run())
             self._run(self._velero.run())
+
+    def _monitored(self) -> None:
+        """Let monitoring come up while the rest does; nobody waits for it."""
+        found = monitoring.programs() if self._laid.config.monitoring == "auto" else None
+        if found:
+            watched = [at for name, at in self._gateways.admins.items() if name != "edge"]
+            self._telemetry = monitoring.start(found, self._base, self._catalog, watched)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -180,10 +189,14 @@ class Running:
         self._start_seconds = seconds
         folder, laid = self._base.folder, self._laid
         (folder / labs.KUBECONFIG).write_text(kubeconfig(laid.regions()), encoding="utf-8")
-        (folder / labs.SETTINGS).write_text(settings(laid, folder, self._cluster_ids), encoding="utf-8")
+        (folder / labs.SETTINGS).write_text(self._settings(), encoding="utf-8")
         found = self.status()
         labs.write(folder, found)
         return found
+
+    def _settings(self) -> str:
+        table = self._telemetry.settings() if self._telemetry else None
+        return settings(self._laid, self._base.folder, self._cluster_ids, table)
 
     def status(self) -> Status:
         base = self._base

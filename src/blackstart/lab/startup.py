@@ -25,7 +25,7 @@ from blackstart.lab.linking import Linking
 from blackstart.lab.links import LinkSpec
 from blackstart.lab.parts import Address
 from blackstart.lab.processes import Processes, Started
-from blackstart.lab.topology import NAMESPACE, SERVICE, ZONE, RegionParts, Topology, url
+from blackstart.lab.topology import NAMESPACE, SERVICE, ZONE, Entrance, RegionParts, Topology, url
 from blackstart.lab.waiting import until_healthy
 
 CHECK_SECONDS = 0.5  # besides the way between the regions, there and back
@@ -47,9 +47,20 @@ class Starter:
         host, port = self.laid.links_admin
         started = self._part("links", "links", LinkSpec(host, port), self.laid.links_admin)
         await self._healthy(started, self.laid.links_admin)
-        linking = Linking(self.session, url(self.laid.links_admin))
-        await asyncio.gather(*(linking.lay(link) for link in self.laid.links))
+        entrances = [entrance for parts in self.laid.regions() for entrance in parts.entrances]
+        linking = Linking(
+            self.session, url(self.laid.links_admin), tuple(url(entrance.admin) for entrance in entrances)
+        )
+        await asyncio.gather(
+            *(linking.lay(link) for link in self.laid.links), *(self._entrance(entrance) for entrance in entrances)
+        )
         return linking
+
+    async def _entrance(self, entrance: Entrance) -> None:
+        """A process that carries nothing but what comes in this way."""
+        host, port = entrance.admin
+        await self._healthy(self._part(entrance.name, "links", LinkSpec(host, port), entrance.admin), entrance.admin)
+        await Linking(self.session, url(entrance.admin)).lay(entrance.way)
 
     async def aws(self, plan: SeedPlan, emulators: Emulators, preloaded: Awaitable[None]) -> Seeded:
         """The AWS API: the router in front of ``emulators``, and the account of ``plan``."""

@@ -7,6 +7,7 @@ cut when one of its groups has all its zones cut. Two parts in one zone talk dir
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ ACCOUNT = "123456789012"
 SERVICE, ZONE = "orders", "shop.test"
 SERVICE_HOST, EDGE_HOST = f"{SERVICE}.{ZONE}", f"www.{ZONE}"
 NAMESPACE, PLATFORM = "shop", "shop"
+ENTRANCE_USERS = 9_000
+"""A link takes two file descriptors a user, of the 20,000 that systems with low limits grant a process."""
 Crosses = tuple[tuple[str, ...], ...]
 
 
@@ -46,12 +49,24 @@ class Store:
 
 
 @dataclass(frozen=True)
+class Entrance:
+    """One of many ways into a region, of which each carries only so many users: a process with the one link ``way``,
+    told what to do at ``admin``, that leads to an Envoy.
+    """
+
+    name: str
+    admin: Address
+    way: Link
+
+
+@dataclass(frozen=True)
 class RegionParts:
     """The parts of one region. ``database``, ``cache`` and ``aws`` say how a pod reaches them, by the pod's zone.
 
     ``databases`` and ``caches`` start with those that lead them at first. Pods reach the leading one, as does who uses
     ``database_endpoint`` and ``cache_endpoint``, from outside all zones. ``gateway`` and ``kube`` are what clients are
-    told; Envoy and the API server listen at ``gateway_listener`` and ``kube_listener``, behind links.
+    told; Envoy and the API server listen at ``gateway_listener`` and ``kube_listener``, behind links. Where many users
+    are to come, the name leads to all ``entrances`` instead of ``gateway``.
     """
 
     size: RegionSize
@@ -67,6 +82,12 @@ class RegionParts:
     database: Mapping[str, Address]
     cache: Mapping[str, Address]
     aws: Mapping[str, Address]
+    entrances: tuple[Entrance, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that the service's name has while this region serves."""
+        return tuple(entrance.way.listen[0] for entrance in self.entrances) or (self.gateway[0],)
 
     @property
     def region(self) -> str:
@@ -144,8 +165,9 @@ def plan(config: LabConfig, admin: Address, take: Callable[[str], int]) -> Topol
     draft = _Draft(take)
     aws = draft.at()
     public = take(LOOPBACK)
-    home = _region(draft, config.home, (HOME_GATEWAY, public), aws)
-    standby = _region(draft, config.standby, (STANDBY_GATEWAY, public), aws)
+    ways = math.ceil(config.users / ENTRANCE_USERS)
+    home = _region(draft, config.home, (HOME_GATEWAY, public), aws, ways)
+    standby = _region(draft, config.standby, (STANDBY_GATEWAY, public), aws, ways)
     draft.follow_each_other((*home.databases, *standby.databases), config.wan_delay_seconds)
     draft.follow_each_other((*home.caches, *standby.caches), config.wan_delay_seconds)
     probe = draft.link("probe-home", home.gateway, (home.zones,), config.wan_delay_seconds)
@@ -217,7 +239,17 @@ def crossing(zone: str, store: Store) -> Crosses:
     return ((zone,), (store.zone,)) if zone != store.zone else ()
 
 
-def _region(draft: _Draft, size: RegionSize, gateway: Address, aws: Address) -> RegionParts:
+def _entrances(draft: _Draft, size: RegionSize, gateway: Address, number: int) -> tuple[Entrance, ...]:
+    """Each has an address of its own on the gateway's network, and an Envoy's listener of its own behind it."""
+    network = gateway[0].rpartition(".")[2]
+    names = (f"entrance-{size.region}-{way}" for way in range(1, number + 1))
+    return tuple(
+        Entrance(name, draft.at(), Link(name, (f"127.0.{network}.{way}", gateway[1]), draft.at(), (size.zone_names(),)))
+        for way, name in enumerate(names, 1)
+    )
+
+
+def _region(draft: _Draft, size: RegionSize, gateway: Address, aws: Address, ways: int) -> RegionParts:
     region, zones = size.region, size.zone_names()
     databases = tuple(
         Store(f"postgres-{region}-{n}", "postgres", f"{PLATFORM}-{region}-{n}", region, zone, draft.at())
@@ -245,4 +277,5 @@ def _region(draft: _Draft, size: RegionSize, gateway: Address, aws: Address) -> 
         database=database,
         cache=cache,
         aws={zone: draft.link(f"{zone}-to-aws", aws, ((zone,),)) for zone in zones},
+        entrances=_entrances(draft, size, gateway, ways),
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import resource
 import signal
 
+import uvloop
+
 from blackstart.clock import SystemClock
+from blackstart.observer import steadiness
 from blackstart.observer.observe import Spec, observe
 from blackstart.observer.process import READY, read_spec
 
@@ -19,8 +21,10 @@ logger = logging.getLogger("blackstart.observer")
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    _more_files()
-    asyncio.run(_run(read_spec(STDIN)))
+    if problem := steadiness.more_files():
+        logger.info("the limit of open files stays as it is (%s)", problem)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(read_spec(STDIN)))
 
 
 async def _run(spec: Spec) -> None:
@@ -35,23 +39,13 @@ async def _run(spec: Spec) -> None:
         logger.info("the drill's process is gone; going on for %g s", spec.grace_seconds)
         loop.call_later(spec.grace_seconds, stop.set)
 
+    def begun() -> None:
+        os.write(STDOUT, READY)
+
     loop.add_reader(STDIN, heard)
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    await observe(spec, stop, SystemClock(), _say_begun)
-
-
-def _say_begun() -> None:
-    os.write(STDOUT, READY)
-
-
-def _more_files() -> None:
-    """Requests under way hold a connection each: take as many open files as the system lets this process have."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    except (ValueError, OSError) as error:
-        logger.info("the limit of open files stays as it is (%s)", error)
+    await observe(spec, stop, SystemClock(), begun, steadiness.take)
 
 
 if __name__ == "__main__":

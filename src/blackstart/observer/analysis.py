@@ -6,25 +6,28 @@ Intervals are half open, [start, end), and hold the requests that were *due* in 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from hdrh.histogram import HdrHistogram
+import numpy as np
+from numpy.typing import NDArray
 
 from blackstart.errors import NotMeasured
+from blackstart.observer.answers import answers
 from blackstart.observer.events import Event
-from blackstart.observer.outages import Outage, longest_outage, observed, outages
+from blackstart.observer.outages import Outage, Outages, longest_outage, outages
 from blackstart.observer.recovery import Recovery, recovery
-from blackstart.observer.samples import Outcome, Sample, Samples
+from blackstart.observer.samples import Outcome, Samples
 from blackstart.observer.steps import STEPS, Step, seen, split_steps
+from blackstart.observer.table import chunks, collect, ranked
+from blackstart.observer.trust import Trust, trust
 
 __all__ = [
     "STEPS",
     "Availability",
     "DnsFailover",
     "Outage",
+    "Outages",
     "Percentiles",
     "Recovery",
     "Served",
@@ -35,7 +38,9 @@ __all__ = [
     "dns_failover",
     "latency",
     "longest_outage",
+    "longest_silence",
     "outages",
+    "percentile",
     "recovery",
     "seen",
     "served_by",
@@ -43,9 +48,6 @@ __all__ = [
     "split_steps",
     "trust",
 ]
-
-HIGHEST_MICROSECONDS = 3_600_000_000
-FIGURES = 3
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Availability:
 
 @dataclass(frozen=True)
 class Percentiles:
-    """Seconds from when an ok request was due until its answer, to three figures; ``count`` requests."""
+    """Seconds from when an ok request was due until its answer; ``count`` requests. Nearest rank: of a hundred, the
+    99th is p99."""
 
     count: int
     p50: float
@@ -111,26 +114,16 @@ class DnsFailover:
     ttl: float
 
 
-@dataclass(frozen=True)
-class Trust:
-    """How well the observer itself kept its schedule. ``lateness``: from when a request was due until it was sent."""
-
-    planned: int
-    sent: int
-    longest_gap_seconds: float
-    worst_lateness_seconds: float
-    p99_lateness_seconds: float
-
-
 def availability(samples: Samples, start: float, end: float) -> Availability:
     """Of the requests that were due in [start, end); NotMeasured when there were none, or none was seen."""
-    rows = samples.between(start, end).rows
-    planned = max(samples.planned(start, end), len(rows))
-    if not rows:
+    inside = samples.between(start, end)
+    planned = max(samples.planned(start, end), len(inside))
+    if not len(inside):
         raise NotMeasured("availability", f"no request was observed between {start:.1f} s and {end:.1f} s")
-    timeout = samples.header.timeout_seconds
-    known = Counter(row.outcome for row in rows if observed(row, timeout))
-    ok, failed, unknown = (known[outcome] for outcome in (Outcome.OK, Outcome.FAILED, Outcome.UNKNOWN))
+    known = np.zeros(len(Outcome), np.int64)
+    for part in chunks(len(inside)):
+        known += np.bincount(inside.outcome[part][inside.observed[part]], minlength=len(Outcome))
+    ok, failed, unknown = (int(known[outcome]) for outcome in (Outcome.OK, Outcome.FAILED, Outcome.UNKNOWN))
     return Availability(planned, ok, failed, unknown, planned - ok - failed - unknown)
 
 
@@ -138,11 +131,12 @@ def availability_by_time(
     samples: Samples, start: float, end: float, step: float
 ) -> list[tuple[float, Availability | None]]:
     """Availability of each ``step`` of seconds from ``start``; None where nothing was observed."""
-    return [(begin, _availability_or_none(samples, begin, stop)) for begin, stop in _steps(start, end, step)]
+    inside = samples.between(start, end)
+    return [(begin, _availability_or_none(inside, begin, stop)) for begin, stop in _steps(start, end, step)]
 
 
 def _availability_or_none(samples: Samples, start: float, end: float) -> Availability | None:
-    return availability(samples, start, end) if samples.between(start, end).rows else None
+    return availability(samples, start, end) if len(samples.between(start, end)) else None
 
 
 def _steps(start: float, end: float, step: float) -> list[tuple[float, float]]:
@@ -152,45 +146,74 @@ def _steps(start: float, end: float, step: float) -> list[tuple[float, float]]:
 
 def latency(samples: Samples, start: float, end: float, excluding: Sequence[tuple[float, float]] = ()) -> Percentiles:
     """Of the ok requests that were due in [start, end) and in none of ``excluding``; NotMeasured when none was."""
-    histogram = HdrHistogram(1, HIGHEST_MICROSECONDS, FIGURES)
-    for row in samples.between(start, end).rows:
-        if row.ok and not any(begin <= row.intended < stop for begin, stop in excluding):
-            histogram.record_value(min(max(round(row.latency * 1e6), 1), HIGHEST_MICROSECONDS))
-    if not histogram.get_total_count():
+    found = latency_of(samples, start, end, excluding)
+    if found is None:
         raise NotMeasured("latency", f"no request was served between {start:.1f} s and {end:.1f} s")
-    p50, p95, p99 = (_at(histogram, percent) for percent in (50, 95, 99))
-    return Percentiles(histogram.get_total_count(), p50, p95, p99, histogram.get_max_value() / 1e6)
+    return found
 
 
-def _at(histogram: HdrHistogram, percent: float) -> float:
-    """The histogram rounds a rank to the nearest, which flatters small counts; so it is asked for a whole rank."""
-    count = histogram.get_total_count()
-    rank = math.ceil(percent / 100 * count)
-    return float(histogram.get_value_at_percentile(100 * rank / count)) / 1e6
+def latency_of(
+    samples: Samples, start: float, end: float, excluding: Sequence[tuple[float, float]], journey: int | None = None
+) -> Percentiles | None:
+    """`latency` of one ``journey`` (its index), or of all; None when no request was served."""
+    values, unit = _latencies(samples, start, end, excluding, journey)
+    if not len(values):
+        return None
+    p50, p95, p99, most = ranked(values, (0.5, 0.95, 0.99, 1.0))
+    return Percentiles(len(values), p50 * unit, p95 * unit, p99 * unit, most * unit)
 
 
 def percentile(samples: Samples, start: float, end: float, percent: float) -> float:
     """Any one percentile (0–100) of what `latency` counts, in seconds."""
-    values = sorted(row.latency for row in samples.between(start, end).rows if row.ok)
-    if not values:
+    values, unit = _latencies(samples, start, end, ())
+    if not len(values):
         raise NotMeasured("latency", f"no request was served between {start:.1f} s and {end:.1f} s")
-    return values[max(0, math.ceil(percent / 100 * len(values)) - 1)]
+    return ranked(values, (percent / 100,))[0] * unit
+
+
+def _latencies(
+    samples: Samples, start: float, end: float, excluding: Sequence[tuple[float, float]], journey: int | None = None
+) -> tuple[NDArray[np.number], float]:
+    """How long ok requests took, in any order, and what that is counted in, in seconds."""
+    inside = samples.between(start, end)
+    table = inside.table
+    out = np.zeros(len(inside), np.bool_) if journey is None else table.journey != journey
+    for begin, stop in excluding:
+        out[table.place(begin) : max(table.place(begin), table.place(stop))] = True
+    waits = table.took if table.on_disk else table.took - table.due
+    found = collect(
+        len(inside), lambda part: waits[part][(table.outcome[part] == Outcome.OK) & ~out[part]], waits.dtype
+    )
+    return found, 1e-6 if table.on_disk else 1.0
 
 
 def served_by(samples: Samples, start: float, end: float, step: float) -> list[Served]:
     """Who served each ``step`` of seconds from ``start``."""
-    return [_served(samples.between(begin, stop).rows, begin, stop) for begin, stop in _steps(start, end, step)]
+    return [_served(samples.between(begin, stop), begin, stop) for begin, stop in _steps(start, end, step)]
 
 
-def _served(rows: Sequence[Sample], start: float, end: float) -> Served:
-    counts = Counter(row.region for row in rows if row.ok)
-    return Served(start, end, dict(counts), len(rows) - sum(counts.values()))
+def _served(samples: Samples, start: float, end: float) -> Served:
+    counts = {region: each.requests for region, each in answers(samples, "region").items()}
+    return Served(start, end, counts, len(samples) - sum(counts.values()))
 
 
 def serving_region(samples: Samples, start: float, end: float) -> str | None:
     """The region that gave most ok answers to requests due in [start, end); None when nobody did."""
-    counts = Counter(row.region for row in samples.between(start, end).rows if row.ok)
-    return counts.most_common(1)[0][0] if counts else None
+    found = answers(samples.between(start, end), "region")
+    return max(found, key=lambda region: found[region].requests, default=None)
+
+
+def longest_silence(samples: Samples, start: float, end: float) -> tuple[float, float]:
+    """The longest stretch of [start, end) in which no request was due that was ok."""
+    inside, last, longest = samples.between(start, end), start, (start, start)
+    for part in chunks(len(inside)):
+        due = inside.table.intended(part)[inside.outcome[part] == Outcome.OK]
+        moments = np.concatenate(([last], due))
+        gaps = np.diff(moments)
+        if len(gaps) and gaps.max() > longest[1] - longest[0]:
+            longest = float(moments[gaps.argmax()]), float(moments[gaps.argmax() + 1])
+        last = float(moments[-1])
+    return (last, end) if end - last > longest[1] - longest[0] else longest
 
 
 def dns_failover(events: Sequence[Event], fault_at: float) -> DnsFailover | None:
@@ -210,20 +233,3 @@ def dns_failover(events: Sequence[Event], fault_at: float) -> DnsFailover | None
             ttl=float(fields["ttl"] or 0),
         )
     return None
-
-
-def trust(samples: Samples, start: float | None = None, end: float | None = None) -> Trust:
-    """How well the schedule of [start, end) was kept, by default of everything whose fate is known.
-
-    NotMeasured when nothing was planned in it.
-    """
-    begin = samples.header.begin if start is None else start
-    stop = samples.complete_until if end is None else end
-    planned = samples.planned(begin, stop)
-    if not planned:
-        raise NotMeasured("the observer's own work", "nothing was planned in that time")
-    rows = [row for row in samples.between(begin, stop).rows if not math.isnan(row.sent)]
-    lateness = sorted(row.sent - row.intended for row in rows) or [0.0]
-    moments = sorted((begin, *(row.sent for row in rows), stop))
-    longest = max(later - earlier for earlier, later in pairwise(moments))
-    return Trust(planned, len(rows), longest, lateness[-1], lateness[math.ceil(0.99 * len(lateness)) - 1])

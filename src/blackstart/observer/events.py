@@ -4,6 +4,10 @@ Every line has ``at`` (seconds since the origin at which it was *seen*) and ``ki
 
     dns      name, before [ip], after [ip], last_old (when the old answer was last given; null for the first
              answer of all), first_new, ttl (seconds, of the new answer)
+    address  the same fields as dns: of a journey's target that is not the service
+    tls      journey, host, address, and what was shown there when it differs from before: version, cipher, protocol
+             (ALPN), subject, issuer, not_after, sha256 (of the certificate); or problem, why it could not be agreed on
+    observer pid, scheduling (real time, or nice and a number), processors, problem (what the system did not give)
     writer   region, before, source: the database's writer is now in ``region``
     ready    ready, desired, source: replicas of the deployment in the standby region
     detect   reason, message, object, source: the primary was found to be unhealthy
@@ -12,9 +16,11 @@ Every line has ``at`` (seconds since the origin at which it was *seen*) and ``ki
     database region, state (writer, reader, or away: it could not be asked), before (the state until then, "" for none),
              asked (when the look that saw it was asked), last (when the last look that saw ``before`` was asked; null
              for the first), problem (of away). With ``state`` as ``before``: it still is
+    alert    what monitoring says of one of its alerts: see `monitoring.alerts`
     lost     region: the drill has taken it away, as a whole or in part
     restored change, seconds, target: what that change restores was there, so long after its beginning
     standby  found: what the standby region had against what it would need
+    load     state: begun (with users, and master: the URL of one that was there), there (all users have come), stopped
     phase    name: what the drill is doing
     stop     reason: who or what ended the drill before its time, and why
     lapse    reason: why a fault was not kept up for as long as it was meant to be
@@ -40,6 +46,7 @@ from blackstart.scope import NOTHING
 
 EVENTS_FILE = "events.jsonl"
 CHANGES_FILE = "changes.jsonl"
+POLL_SECONDS = 0.15  # how often the platform is looked at: what is seen may have happened this much earlier
 
 
 @dataclass(frozen=True)

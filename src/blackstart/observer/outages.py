@@ -6,17 +6,24 @@ service that hangs and then answers everything at once, a request that was due l
 answered in time; so the end of an outage is told by when answers *came*: not later than the first answer, less the
 time that the fastest answer of all took.
 
-Reads and writes are told apart, since one may work without the other: an outage of either is an outage.
+Reads and writes are told apart, and so are journeys (see `streams`), since one may work without the other: an outage
+of any is an outage.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
-from blackstart.observer.samples import Cause, Kind, Sample, Samples
+import numpy as np
+from numpy.typing import NDArray
 
-LATE_SHARE = 0.25  # of the time-out: what the observer itself may be late by
+from blackstart.observer.samples import LATE_SHARE, Samples
+from blackstart.observer.streams import Stream, streams
+from blackstart.observer.table import chunks
+
+__all__ = ["LATE_SHARE", "Edge", "Outage", "Outages", "last_of", "longest_outage", "outages"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Outage:
-    """A stretch in which every request, of at least one kind, was not ok. ``began`` and ``ended`` in seconds since
+    """A stretch in which every request, of at least one stream, was not ok. ``began`` and ``ended`` in seconds since
     the origin, its length ± ``error_seconds``; ``requests`` were not ok in it. ``open``: the data ends before it does.
     """
 
@@ -52,84 +59,41 @@ class Outage:
         return self.ended - self.began
 
 
-def observed(row: Sample, timeout_seconds: float) -> bool:
-    """Whether ``row`` says something about the service: not when the observer itself sent it late, or never, or was
-    so late to notice the time-out that it may have been late to notice an answer."""
-    if row.ok:
-        return True
-    slack = LATE_SHARE * timeout_seconds
-    noticed = row.cause is not Cause.TIMEOUT or row.latency <= timeout_seconds + slack
-    return row.cause is not Cause.UNSENT and row.sent - row.intended <= slack and noticed
+class Outages(Sequence[Outage]):
+    """Outages in the order of time, kept as columns: a service that flaps for long has hundreds of thousands."""
 
+    def __init__(self, stretches: NDArray[np.void], start: float, end: float) -> None:
+        middles = [(stretches[f"{edge}_0"] + stretches[f"{edge}_1"]) / 2 for edge in ("began", "ended")]
+        halves = [(stretches[f"{edge}_1"] - stretches[f"{edge}_0"]) / 2 for edge in ("began", "ended")]
+        self._began, self._ended = np.maximum(middles[0], start), np.minimum(middles[1], end)
+        self._error = halves[0] + np.where(stretches["open"], 0.0, halves[1])
+        self._requests, self._open = stretches["requests"], stretches["open"]
 
-def evidence(samples: Samples, kind: Kind) -> list[Sample]:
-    """The requests of ``kind`` that say something about the service, in the order in which they were due."""
-    timeout = samples.header.timeout_seconds
-    return [row for row in samples.rows if row.kind is kind and observed(row, timeout)]
+    def __len__(self) -> int:
+        return len(self._began)
 
+    @overload
+    def __getitem__(self, place: int) -> Outage: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Outage]: ...
+    def __getitem__(self, place: int | slice) -> Outage | list[Outage]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        began, ended, error = (float(column[place]) for column in (self._began, self._ended, self._error))
+        return Outage(began, ended, error, int(self._requests[place]), bool(self._open[place]))
 
-def fastest(rows: Sequence[Sample]) -> float:
-    """Seconds from sending to the end of the quickest ok request; 0 when none was ok."""
-    return min((row.ended - row.sent for row in rows if row.ok), default=0.0)
+    def __iter__(self) -> Iterator[Outage]:
+        return (self[place] for place in range(len(self)))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
 
-def runs(rows: Sequence[Sample]) -> list[tuple[int, int]]:
-    """First and last index of each unbroken run of requests that were not ok."""
-    found: list[tuple[int, int]] = []
-    for index, row in enumerate(rows):
-        if row.ok:
-            continue
-        if found and found[-1][1] == index - 1:
-            found[-1] = (found[-1][0], index)
-        else:
-            found.append((index, index))
-    return found
+    __hash__ = None  # type: ignore[assignment]  # as a list's
 
-
-def went(rows: Sequence[Sample], first: int) -> Edge:
-    """When the outage whose first request has index ``first`` began."""
-    return Edge(rows[max(first - 1, 0)].sent, rows[first].sent)
-
-
-def came_back(rows: Sequence[Sample], last: int, quickest: float) -> Edge | None:
-    """When the outage whose last request has index ``last`` ended; None when nothing was ok after it.
-
-    ``quickest`` is `fastest` of these requests.
-    """
-    known_up = None
-    for row in rows[last + 1 :]:
-        if known_up is not None and row.sent >= known_up:
-            break
-        if row.ok:
-            moment = max(row.sent, row.ended - quickest)
-            known_up = moment if known_up is None else min(known_up, moment)
-    if known_up is None:
-        return None
-    gap = rows[last + 1].sent - rows[last].sent
-    hung = [ended for ended in _unanswered(rows, last) if ended <= known_up]
-    known_down = max(rows[last].sent, min(max(hung, default=rows[last].sent), known_up - gap))
-    return Edge(min(known_down, known_up), known_up)
-
-
-def _unanswered(rows: Sequence[Sample], last: int) -> list[float]:
-    """Until when requests up to index ``last`` hung while nobody was answered: the service was down until then."""
-    ended: list[float] = []
-    answered = float("inf")
-    for row in (rows[index] for index in range(last, -1, -1)):
-        if not row.ok:
-            ended.append(row.ended)
-        elif row.ended <= rows[last].sent:
-            break  # whatever hung from before this answer until after the last request hung while somebody was answered
-        else:
-            answered = min(answered, row.ended)
-    return [moment for moment in ended if moment <= answered]
-
-
-def first_of(one: Edge, other: Edge) -> Edge:
-    """The earlier of two edges; what both allow when they may be the same moment."""
-    if one.latest < other.earliest or other.latest < one.earliest:
-        return min(one, other, key=lambda edge: edge.at)
-    return Edge(max(one.earliest, other.earliest), min(one.latest, other.latest))
+    @property
+    def longest(self) -> Outage | None:
+        """The first of the longest ones; None when there is none."""
+        return self[int(np.argmax(self._ended - self._began))] if len(self) else None
 
 
 def last_of(one: Edge, other: Edge) -> Edge:
@@ -139,55 +103,89 @@ def last_of(one: Edge, other: Edge) -> Edge:
     return Edge(max(one.earliest, other.earliest), min(one.latest, other.latest))
 
 
-def outages(samples: Samples, start: float, end: float) -> list[Outage]:
-    """All outages that touch [start, end), cut to it, in the order of time."""
-    found = [each for kind in Kind for each in _of_kind(samples, kind, start, end)]
-    merged = _merged(sorted(found, key=lambda each: each.began.at))
-    return [_cut(each, start, end) for each in merged]
+def outages(samples: Samples, start: float, end: float, journey: int | None = None) -> Outages:
+    """All outages that touch [start, end), cut to it, in the order of time: of one ``journey`` (its index), or all."""
+    looked_at = [stream for stream in streams(samples) if journey in {None, stream.journey}]
+    found = [_of_stream(stream, start, end, samples.complete_until) for stream in looked_at]
+    return Outages(_merged(np.concatenate([np.empty(0, _STRETCH), *found])), start, end)
 
 
 def longest_outage(samples: Samples, start: float, end: float) -> Outage | None:
     """The longest of `outages`; None when there was none."""
-    return max(outages(samples, start, end), key=lambda each: each.seconds, default=None)
+    return outages(samples, start, end).longest
 
 
-@dataclass(frozen=True)
-class _Stretch:
-    began: Edge
-    ended: Edge
-    requests: int
-    open: bool
+_STRETCH = np.dtype([
+    ("began_0", "f8"), ("began_1", "f8"), ("ended_0", "f8"), ("ended_1", "f8"), ("requests", "i8"), ("open", "?"),
+])  # fmt: skip
+"""An outage of one stream, before it is cut: the earliest and latest moments of its edges."""
 
 
-def _of_kind(samples: Samples, kind: Kind, start: float, end: float) -> list[_Stretch]:
-    rows = evidence(samples, kind)
-    quickest = fastest(rows)
-    found = []
-    for first, last in runs(rows):
-        if rows[last].intended < start or rows[first].intended >= end:
-            continue
-        ended = came_back(rows, last, quickest)
-        known = max(rows[last].sent, min(end, samples.complete_until))
-        over = ended or Edge(known, known)
-        found.append(_Stretch(went(rows, first), over, last - first + 1, open=ended is None))
+def _of_stream(stream: Stream, start: float, end: float, complete_until: float) -> NDArray[np.void]:
+    firsts, lasts = stream.runs
+    touches = slice(np.searchsorted(lasts, stream.place(start)), np.searchsorted(firsts, stream.place(end)))
+    firsts, lasts = firsts[touches], lasts[touches]
+    found = np.empty(len(firsts), _STRETCH)
+    found["began_0"], found["began_1"] = stream.went(firsts)
+    earliest, latest = stream.came_back(lasts)
+    found["open"] = np.isnan(latest)
+    known = np.maximum(stream.sent(lasts), min(end, complete_until))
+    found["ended_0"] = np.where(found["open"], known, earliest)
+    found["ended_1"] = np.where(found["open"], known, latest)
+    found["requests"] = lasts - firsts + 1
     return found
 
 
-def _merged(found: Sequence[_Stretch]) -> list[_Stretch]:
-    """Stretches of the two kinds that overlap become one; ``found`` by when they began."""
-    merged: list[_Stretch] = []
-    for each in found:
-        before = merged[-1] if merged else None
-        if before is None or each.began.at > before.ended.at:
-            merged.append(each)
-            continue
-        requests = before.requests + each.requests
-        began, ended = first_of(before.began, each.began), last_of(before.ended, each.ended)
-        merged[-1] = _Stretch(began, ended, requests, before.open or each.open)
-    return merged
+def _merged(found: NDArray[np.void]) -> NDArray[np.void]:
+    """Stretches of several streams that overlap become one."""
+    began = (found["began_0"] + found["began_1"]) / 2
+    order = np.argsort(began, kind="stable")
+    found, began = found[order], began[order]
+    if len(found) < 2:
+        return found
+    apart = np.concatenate(([True], began[1:] > np.maximum.accumulate(found["ended_1"])[:-1], [True]))
+    alone = apart[:-1] & apart[1:]
+    near = _chained(found[~alone])
+    together = np.concatenate((found[alone], near))
+    return together[np.argsort((together["began_0"] + together["began_1"]) / 2, kind="stable")]
 
 
-def _cut(stretch: _Stretch, start: float, end: float) -> Outage:
-    began, ended = stretch.began, stretch.ended
-    error = began.error_seconds + (0.0 if stretch.open else ended.error_seconds)
-    return Outage(max(began.at, start), min(ended.at, end), error, stretch.requests, stretch.open)
+def _chained(found: NDArray[np.void]) -> NDArray[np.void]:
+    """Stretches near each other, by when they began: each that overlaps the one before becomes one with it.
+
+    There may be hundreds of thousands, and each depends on the one before: so no objects, only numbers.
+    """
+    size = 0
+    merged = np.empty(len(found), _STRETCH)
+    for part in chunks(len(found), 1 << 12):
+        here = found[part].tolist()
+        if size:
+            size -= 1
+            here.insert(0, merged[size].item())
+        done = [here[0]]
+        for each in here[1:]:
+            before = done[-1]
+            if each[0] + each[1] > before[2] + before[3]:
+                done.append(each)
+            else:
+                done[-1] = (*_first(before, each), *_last(before, each), before[4] + each[4], before[5] or each[5])
+        merged[size : size + len(done)] = done
+        size += len(done)
+    return merged[:size]
+
+
+_Row = tuple[float, float, float, float, int, bool]
+
+
+def _first(one: _Row, other: _Row) -> tuple[float, float]:
+    """When the earlier of two began; what both allow when they may have begun at the same moment."""
+    if one[1] < other[0] or other[1] < one[0]:
+        return (one[0], one[1]) if one[0] + one[1] <= other[0] + other[1] else (other[0], other[1])
+    return one[0] if one[0] > other[0] else other[0], one[1] if one[1] < other[1] else other[1]
+
+
+def _last(one: _Row, other: _Row) -> tuple[float, float]:
+    """When the later of two ended; likewise."""
+    if one[3] < other[2] or other[3] < one[2]:
+        return (one[2], one[3]) if one[2] + one[3] >= other[2] + other[3] else (other[2], other[3])
+    return one[2] if one[2] > other[2] else other[2], one[3] if one[3] < other[3] else other[3]

@@ -1,26 +1,27 @@
-"""Reads back which writes of a drill the service still knows, over HTTP, page by page.
+"""Reads back which writes of a drill the service still knows, over HTTP, page by page, and beside it the databases.
 
 The page at ``service.ledger_path`` answers ``{"keys": [… in order …], "next": last key or null}``. It is asked where
-the service's name points to at that moment, as a client would, so it tells what users would find.
+the service's name points to at that moment, as a client would, so it tells what users would find. It is asked last:
+what a database has by then, the service has to have as well.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from urllib.parse import quote
-
-import aiohttp
 
 from blackstart.clock import Clock, SystemClock
 from blackstart.errors import BlackstartError, ConfigInvalid, ServiceUnreachable
 from blackstart.observer import events, jsonl
 from blackstart.observer.dialer import Attempt, Dialer
 from blackstart.observer.ledger import FOUND_FILE, ReadBack
+from blackstart.observer.record import read_header
+from blackstart.observer.replicas import Replicas
 from blackstart.observer.resolver import Resolver
-from blackstart.observer.samples import read_header
 from blackstart.settings import Service
 
 PAGE_SECONDS = 3.0
@@ -35,38 +36,51 @@ def read_back(service: Service, prefix: str, timeout_seconds: float = 30, clock:
     return found
 
 
-def record_check(folder: Path, service: Service, clock: Clock, timeout_seconds: float = 30) -> ReadBack:
-    """Read back the writes of the drill in ``folder`` and append what was found to its ``found.jsonl``.
+def record_check(
+    folder: Path, service: Service, clock: Clock, timeout_seconds: float = 30, replicas: Replicas | None = None
+) -> ReadBack | None:
+    """Read back the writes of the drill in ``folder`` and append what was found to its ``found.jsonl``: from
+    ``replicas``, then through the service, which is what is returned; None where it has no ``ledger_path``.
 
-    Blocking; the errors of `read_back`, and those of the journal when it does not say what to look for.
+    Blocking; the errors of `read_back` and of `Replicas.record`, and those of the journal when it does not say what to
+    look for.
     """
+    if not service.ledger_path and replicas is None:
+        problem = "is empty, and so is ledger.sql, so that no write can be read back"
+        raise ConfigInvalid("settings", "service.ledger_path", problem)
     origin, prefix = events.origin(folder), read_header(folder).prefix
     number = 1 + max((int(line["check"]) for line in jsonl.read(folder / FOUND_FILE)), default=0)
     file = jsonl.Appender(folder / FOUND_FILE)
-    keys: set[str] = set()
 
     def now() -> float:
         return round(clock.monotonic() - origin, 6)
 
-    def keep(page: list[str]) -> None:
-        file.write({"check": number, "at": now(), "keys": page})
-        keys.update(page)
-
-    began = now()
     try:
+        if replicas is not None:
+            replicas.record(prefix, number, file, now)
+        if not service.ledger_path:
+            return None
+        keys: Counter[str] = Counter()
+
+        def keep(page: list[str]) -> None:
+            file.write({"check": number, "at": now(), "keys": page})
+            keys.update(page)
+
+        began = now()
         asyncio.run(_collect(service, prefix, timeout_seconds, clock, keep))
         ended = now()
         file.write({"check": number, "began": began, "at": ended, "complete": True})
     finally:
         file.close()
-    return ReadBack(number, began, ended, frozenset(keys))
+    copies = {key: times for key, times in keys.items() if times > 1}
+    return ReadBack(number, began, ended, frozenset(keys), copies=copies)
 
 
 async def _collect(
     service: Service, prefix: str, timeout_seconds: float, clock: Clock, keep: Callable[[list[str]], None]
 ) -> None:
     resolver = Resolver(service.host, service.dns, clock.monotonic, lambda change: None)
-    dialer = Dialer(service.host, service.port)
+    dialer = Dialer.of(service)
     try:
         async for page in _pages(service, prefix, _Pages(resolver, dialer, clock, clock.monotonic() + timeout_seconds)):
             keep(page)
@@ -90,7 +104,7 @@ class _Pages:
             try:
                 async with asyncio.timeout(PAGE_SECONDS):
                     return await self._once(path)
-            except (aiohttp.ClientError, OSError, BlackstartError, ValueError, KeyError, TypeError) as error:
+            except (OSError, BlackstartError, ValueError, KeyError, TypeError) as error:
                 if self._clock.monotonic() >= self._deadline:
                     problem = f"did not answer with a page of keys in time ({error or type(error).__name__})"
                     raise ServiceUnreachable("read the writes back", path, problem) from error

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from blackstart.observer.samples import NO_NAME, NO_POD, SAMPLES_FILE, Header, Sample, pack
+from blackstart.observer.record import NO_NAME, NO_POD, SAMPLES_FILE, Header, Sample, pack
 
 
 @dataclass
@@ -37,6 +37,7 @@ class Recorder:
         self._header = header
         self._regions, self._zones, self._addresses = _Names(NO_NAME), _Names(NO_NAME), _Names(NO_NAME)
         self._pods = _Names(NO_POD)
+        self._journeys = {journey.name: index for index, journey in enumerate(header.journeys)}
         self._buffer = bytearray()
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._descriptor = os.open(folder / SAMPLES_FILE, flags, 0o644)
@@ -50,6 +51,7 @@ class Recorder:
             self._regions.index(sample.region),
             self._zones.index(sample.zone),
             self._addresses.index(sample.address),
+            self._journeys.get(sample.journey, 0),
         )
 
     def flush(self) -> None:

@@ -1,10 +1,11 @@
 """When users were served again for good. Pure.
 
 The service counts as recovered from the moment after which every window of the given length, until the end of what
-is looked at, holds at least the given share of ok requests: of reads and of writes each, so that reads from a cache
-do not hide that nothing can be written. So an outage that comes back later, within what is looked at, belongs to
-the recovery time. Failed requests that follow each other closely belong to one outage even when a few succeed
-between them. What the observer did not watch makes the error bar longer.
+is looked at, holds at least the given share of ok requests: of reads and of writes of each journey, so that reads
+from a cache do not hide that nothing can be written. Where a latency is asked for as well, a slower answer does not
+count as ok. So an outage that comes back later, within what is looked at, belongs to the recovery time. Failed
+requests that follow each other closely belong to one outage even when a few succeed between them. What the observer
+did not watch makes the error bar longer.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import pairwise
+
+import numpy as np
 
 from blackstart.errors import NotMeasured
-from blackstart.observer.outages import Edge, came_back, evidence, fastest, last_of, runs
-from blackstart.observer.samples import Kind, Sample, Samples
+from blackstart.observer.outages import Edge, last_of
+from blackstart.observer.samples import Floats, Samples
+from blackstart.observer.streams import Places, Stream, judged, streams
+from blackstart.observer.table import chunks, collect
 
 CLOSE = 10  # a failed request within this many requests of the one before belongs to the same outage
 BLIND_GAPS = 5  # this many sampling gaps (and at least BLIND_SECONDS) without a request may hide an outage
@@ -30,6 +34,7 @@ class Recovery:
     ``at`` is that moment in seconds since the origin; ``lowest`` and ``highest`` are the ends of the error bar,
     seconds from the fault. ``hurt_at``: when the first request after the fault that was not ok was due; None when
     there was none, and then ``seconds`` is 0. ``reason``: why ``seconds`` is None, as the end of a sentence.
+    ``doubt``: why ``seconds`` cannot be relied on, likewise.
     """
 
     seconds: float | None
@@ -39,6 +44,7 @@ class Recovery:
     lowest: float | None
     highest: float | None
     reason: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,33 +53,61 @@ class _Rule:
     share: float
     window: float
     end: float
+    slowest: float | None
+
+    def span(self, stream: Stream) -> tuple[int, int]:
+        """The first place in ``stream`` that is judged, and the first after those."""
+        first = stream.place(self.fault_at)
+        return first, max(first, stream.place(self.end))
 
 
-def recovery(samples: Samples, fault_at: float, share: float, window: float, until: float | None = None) -> Recovery:
+def recovery(  # noqa: PLR0917  # an objective has as many parts
+    samples: Samples,
+    fault_at: float,
+    share: float,
+    window: float,
+    until: float | None = None,
+    slowest: float | None = None,
+) -> Recovery:
     """Recovery from the fault at ``fault_at``, judged by requests that were due before ``until``.
 
-    ``share`` 0–1 of requests must be ok in every ``window`` of seconds from then on, and at least one whole window
-    must have been watched. NotMeasured when no request was due after the fault.
+    ``share`` 0–1 of requests must be ok, within ``slowest`` seconds if that is given, in every ``window`` of seconds
+    from then on, and at least one whole window must have been watched. NotMeasured when no request was due after the
+    fault.
     """
     end = samples.complete_until if until is None else min(until, samples.complete_until)
-    rule = _Rule(fault_at, share, window, end)
-    looked_at = [rows for kind in Kind if (rows := evidence(samples, kind))]
-    after = [row for rows in looked_at for row in rows if fault_at <= row.intended < end]
-    if not after:
+    rule = _Rule(fault_at, share, window, end, slowest)
+    looked_at = judged(streams(samples, slowest), window)
+    spans = [rule.span(stream) for stream in looked_at]
+    if all(first == last for first, last in spans):
         raise NotMeasured("recovery time", "no request was observed after the fault")
-    hurt_at = min((row.intended for row in after if not row.ok), default=None)
-    edges = [_edge(rows, rule) for rows in looked_at]
+    hurt_at = _hurt_at(looked_at, spans)
+    edges = [_edge(stream, rule) for stream in looked_at]
     known = [edge for edge in edges if edge is not None]
     if len(known) < len(edges):
-        last = _last(after, window)
-        reason = f"at the end {sum(not row.ok for row in last) / len(last):.0%} of requests still failed"
-        return Recovery(None, 0.0, None, hurt_at, None, None, reason)
+        return Recovery(None, 0.0, None, hurt_at, None, None, _still_failing(looked_at, spans, rule))
+    del looked_at  # the moments of what was sent take as much memory as all of it
     return _result(reduce(last_of, known), rule, hurt_at, _blind(samples, rule))
 
 
-def _last(rows: Sequence[Sample], window: float) -> list[Sample]:
-    end = max(row.intended for row in rows)
-    return [row for row in rows if row.intended > end - window]
+def _hurt_at(looked_at: Sequence[Stream], spans: Sequence[tuple[int, int]]) -> float | None:
+    moments = []
+    for stream, (first, last) in zip(looked_at, spans, strict=True):
+        bad = ~stream.good[first:last]
+        if bad.any():
+            moments.append(float(stream.intended(np.array([first + int(bad.argmax())]))[0]))
+    return min(moments, default=None)
+
+
+def _still_failing(looked_at: Sequence[Stream], spans: Sequence[tuple[int, int]], rule: _Rule) -> str:
+    """How much failed in the last window in which something was due."""
+    inside = [(stream, first, last) for stream, (first, last) in zip(looked_at, spans, strict=True) if last > first]
+    end = max(float(stream.intended(np.array([last - 1]))[0]) for stream, _, last in inside)
+    after = np.nextafter(end - rule.window, np.inf)
+    good = [stream.good[max(first, stream.place(float(after))) : last] for stream, first, last in inside]
+    bad, count = sum(int((~each).sum()) for each in good), sum(map(len, good))
+    failed = "failed" if rule.slowest is None else f"failed or took longer than {rule.slowest:g} s"
+    return f"at the end {bad / count:.0%} of requests still {failed}"
 
 
 def _result(edge: Edge, rule: _Rule, hurt_at: float | None, blind: float | None) -> Recovery:
@@ -88,51 +122,59 @@ def _result(edge: Edge, rule: _Rule, hurt_at: float | None, blind: float | None)
     return Recovery(middle, max(highest - middle, middle - lowest), rule.fault_at + middle, hurt_at, lowest, highest)
 
 
-def _edge(rows: Sequence[Sample], rule: _Rule) -> Edge | None:
-    """When requests of one kind were served again; the fault itself when they always were; None when not."""
-    failed = [index for index, row in enumerate(rows) if not row.ok and rule.fault_at <= row.intended < rule.end]
-    last = _last_of_outage(rows, failed, rule)
+def _edge(stream: Stream, rule: _Rule) -> Edge | None:
+    """When requests of one stream were served again; the fault itself when they always were; None when not."""
+    last = _last_of_outage(stream, rule)
     if last is None:
         return Edge(rule.fault_at, rule.fault_at)
-    edge = came_back(rows, last, fastest(rows))
-    return edge if edge is not None and edge.latest < rule.end else None
+    earliest, latest = (float(moment[0]) for moment in stream.came_back(np.array([last])))
+    return Edge(earliest, latest) if latest < rule.end else None  # nan: it did not
 
 
-def _last_of_outage(rows: Sequence[Sample], failed: Sequence[int], rule: _Rule) -> int | None:
-    """Index of the last request of the last outage that broke ``rule``; without one, of the longest run of two or
+def _last_of_outage(stream: Stream, rule: _Rule) -> int | None:
+    """Place of the last request of the last outage that broke ``rule``; without one, of the longest run of two or
     more; None when only single requests failed."""
-    breach = _last_breach(rows, failed, rule)
-    if breach is None:
-        inside = [(first, last) for first, last in runs(rows) if last in set(failed) and last > first]
-        return max(inside, key=lambda run: run[1] - run[0])[1] if inside else None
-    last = failed[breach]
-    for index in failed[breach + 1 :]:
-        if index - last > CLOSE:
-            break
-        last = index
-    return last
+    first, last = rule.span(stream)
+    failed = first + np.flatnonzero(~stream.good[first:last])
+    breach = _last_breach(stream, failed, rule)
+    if breach is not None:
+        far = np.diff(failed[breach:]) > CLOSE
+        return int(failed[breach + (int(far.argmax()) if far.any() else len(far))])
+    firsts, lasts = stream.runs
+    inside = (lasts >= first) & (lasts < last) & (lasts > firsts)
+    if not inside.any():
+        return None
+    return int(lasts[inside][(lasts - firsts)[inside].argmax()])
 
 
-def _last_breach(rows: Sequence[Sample], failed: Sequence[int], rule: _Rule) -> int | None:
+def _last_breach(stream: Stream, failed: Places, rule: _Rule) -> int | None:
     """Place in ``failed`` of the last request from which on a window holds too few ok ones."""
-    usual = len(rows) * rule.window / max(rows[-1].intended - rows[0].intended, rule.window)
-    past = len(failed)  # the first place beyond the window
-    stop = len(rows)  # the first row beyond the window
-    for place in reversed(range(len(failed))):
-        until = rows[failed[place]].intended + rule.window
-        while past > 0 and rows[failed[past - 1]].intended >= until:
-            past -= 1
-        while stop > 0 and rows[stop - 1].intended >= until:
-            stop -= 1
-        if past - place > (1 - rule.share) * max(stop - failed[place], usual):
-            return place
+    if not len(failed):
+        return None
+    usual = stream.in_window(rule.window)
+    for part in reversed(list(chunks(len(failed)))):
+        here = failed[part]
+        stops = stream.places(stream.intended(here) + rule.window)  # the first beyond each window
+        bad = np.searchsorted(failed, stops) - np.arange(part.start, part.stop)
+        breaks = np.flatnonzero(bad > (1 - rule.share) * np.maximum(stops - here, usual))
+        if len(breaks):
+            return int(part.start + breaks[-1])
     return None
 
 
 def _blind(samples: Samples, rule: _Rule) -> float | None:
     """The end of the last stretch after the fault in which so little was sent that an outage could hide in it."""
     limit = max(BLIND_GAPS * samples.gap, BLIND_SECONDS)
-    sent = [row.sent for kind in Kind for row in evidence(samples, kind) if row.sent < rule.end]
-    moments = sorted([*sent, rule.fault_at, rule.end])
-    edges = [(max(a, rule.fault_at), b) for a, b in pairwise(moments) if b > rule.fault_at]
-    return max((b for a, b in edges if b - a > limit), default=None)
+
+    def sent(part: slice) -> Floats:
+        moments = samples.table.sent(part)
+        return moments[samples.observed[part] & (moments > rule.fault_at) & (moments < rule.end)]
+
+    moments = collect(len(samples), sent, np.float64, [rule.fault_at, max(rule.end, rule.fault_at)])
+    moments.sort()
+    for part in reversed(list(chunks(len(moments)))):
+        here = moments[part.start : part.stop + 1]
+        wide = np.flatnonzero(np.diff(here) > limit)
+        if len(wide):
+            return float(here[wide[-1] + 1])
+    return None

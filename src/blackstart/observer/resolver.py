@@ -60,10 +60,15 @@ class Resolver:
         self._query: asyncio.Task[Answer] | None = None
         self._stub = _stub(server)
 
+    def known(self) -> tuple[str, ...]:
+        """The addresses in force now, without asking anybody; none when it is time to ask."""
+        answer = self._answer
+        return answer.addresses if answer is not None and self._now() < answer.at + answer.ttl else ()
+
     async def addresses(self) -> tuple[str, ...]:
         """The addresses in force now, at least one; NameNotResolved. Callers at the same time share one query."""
-        if self._answer is not None and self._now() < self._answer.at + self._answer.ttl:
-            return self._answer.addresses
+        if known := self.known():
+            return known
         if self._query is None or self._query.done():
             self._query = asyncio.create_task(self._ask())
         answer = await asyncio.shield(self._query)

@@ -1,180 +1,171 @@
-"""What became of every request: ``samples.bin`` and its header ``observer.json``.
-
-``samples.bin`` is a plain run of records of 32 bytes, little-endian, no file header, in the order in which requests
-ended. Each is, as Python's ``struct`` writes it, ``<IIqIHHBBBBBBBx``:
-
-    offset  type  field     meaning
-         0  u32   number    place in the schedule, from 0; due at header.begin + number / header.rate
-         4  u32   late      microseconds from when it was due until it was sent; 4294967295 = it never was
-         8  i64   intended  when it was due, microseconds since the origin
-        16  u32   took      microseconds from when it was due until its fate was known (at most 4294967295)
-        20  u16   status    HTTP status; 0 = no answer
-        22  u16   pod       index into header.pods; 65535 = not known
-        24  u8    kind      0 read, 1 write
-        25  u8    outcome   0 ok, 1 failed, 2 unknown (a write that may or may not have been applied)
-        26  u8    cause     0 none, 1 timeout, 2 could not connect, 3 connection broke, 4 HTTP status, 5 name not
-                            resolved, 6 not sent by the observer, 7 other
-        27  u8    cache     0 not said, 1 hit, 2 miss
-        28  u8    region    index into header.regions; 255 = not known
-        29  u8    zone      index into header.zones; 255 = not known
-        30  u8    address   index into header.addresses, the address it was sent to; 255 = none
-        31  –               zero
-
-``observer.json`` holds the fields of `Header` as one JSON object. It is replaced (by rename) before a record that
-uses a new name is written, so that it always explains what is on disk. Records are on disk at most 0.25 s after
-their request ended. A killed observer leaves at most one cut-off record, at the end; skip it.
-"""
+"""The requests of a drill, read from its journal: columns of numpy, whose names `record` explains."""
 
 from __future__ import annotations
 
-import json
-import struct
-from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
-from enum import IntEnum
-from math import isnan
+from functools import cached_property
+from io import BufferedReader
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from blackstart.errors import JournalUnreadable, NotMeasured
-from blackstart.observer.schedule import Kind, Schedule
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["Cache", "Cause", "Header", "Kind", "Outcome", "Sample", "Samples", "Tail", "read"]
+from blackstart.errors import JournalUnreadable
+from blackstart.observer import table
+from blackstart.observer.record import (
+    HEADER_FILE,
+    NEVER,
+    NO_NAME,
+    NO_POD,
+    RECORD,
+    SAMPLES_FILE,
+    Cache,
+    Cause,
+    Header,
+    JourneyInfo,
+    Outcome,
+    Sample,
+    pack,
+    read_header,
+)
+from blackstart.observer.schedule import Kind
+from blackstart.observer.table import CHUNK, DTYPE, Table, chunks
 
-SAMPLES_FILE = "samples.bin"
-HEADER_FILE = "observer.json"
-RECORD = struct.Struct("<IIqIHHBBBBBBBx")
-NEVER = 0xFFFFFFFF
-NO_NAME = 0xFF
-NO_POD = 0xFFFF
+__all__ = [
+    "DTYPE",
+    "HEADER_FILE",
+    "NEVER",
+    "NO_NAME",
+    "NO_POD",
+    "RECORD",
+    "SAMPLES_FILE",
+    "Cache",
+    "Cause",
+    "Header",
+    "JourneyInfo",
+    "Kind",
+    "Outcome",
+    "Sample",
+    "Samples",
+    "Tail",
+    "gather",
+    "pack",
+    "read",
+    "read_header",
+]
 
-
-class Outcome(IntEnum):
-    """How a request ended. FAILED and UNKNOWN are both "not served" for its user."""
-
-    OK = 0
-    FAILED = 1
-    UNKNOWN = 2
-
-
-class Cause(IntEnum):
-    """Why a request was not ok."""
-
-    NONE = 0
-    TIMEOUT = 1
-    REFUSED = 2
-    BROKEN = 3
-    STATUS = 4
-    DNS = 5
-    UNSENT = 6
-    OTHER = 7
-
-
-class Cache(IntEnum):
-    """What the answer's ``x-cache`` said."""
-
-    NONE = 0
-    HIT = 1
-    MISS = 2
-
-
-class Sample(NamedTuple):
-    """One request. Times in seconds since the origin; ``sent`` is nan when it never was; names "" when not known."""
-
-    number: int
-    intended: float
-    sent: float
-    ended: float
-    kind: Kind
-    outcome: Outcome
-    cause: Cause = Cause.NONE
-    status: int = 0
-    cache: Cache = Cache.NONE
-    region: str = ""
-    zone: str = ""
-    pod: str = ""
-    address: str = ""
-
-    @property
-    def ok(self) -> bool:
-        return self.outcome is Outcome.OK
-
-    @property
-    def latency(self) -> float:
-        """Seconds from the intended start until its fate was known."""
-        return self.ended - self.intended
+LATE_SHARE = 0.25  # of the time-out: what the observer itself may be late by
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Header:
-    """What ``observer.json`` says. ``origin_monotonic`` in seconds of the machine's monotonic clock, ``begin`` and
-    ``ended`` (of the schedule; None while it runs, or when the observer was killed) in seconds since that origin,
-    ``origin_wall`` ISO 8601 in UTC, ``rate`` per second, shares 0–1."""
-
-    origin_monotonic: float
-    origin_wall: str
-    begin: float
-    rate: float
-    timeout_seconds: float
-    write_share: float
-    recovery_share: float = 0.99
-    recovery_window_seconds: float = 5.0
-    home_region: str = ""
-    standby_region: str = ""
-    service: str = ""
-    drill: str = ""
-    prefix: str = ""
-    regions: tuple[str, ...] = ()
-    zones: tuple[str, ...] = ()
-    pods: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
-    ended: float | None = None
-    format: int = 1
-    record: str = RECORD.format
-
-    @property
-    def schedule(self) -> Schedule:
-        return Schedule(self.begin, self.rate, self.write_share)
-
-    def write(self, folder: Path) -> None:
-        """Replace ``observer.json`` in one step."""
-        draft = folder / f".{HEADER_FILE}.new"
-        draft.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-        draft.replace(folder / HEADER_FILE)
-
-
-def read_header(folder: Path) -> Header:
-    """The header in ``folder``; NotMeasured when no observer has begun there, JournalUnreadable when it is garbled."""
-    try:
-        data = json.loads((folder / HEADER_FILE).read_text(encoding="utf-8"))
-        known = {part.name for part in fields(Header)}
-        chosen: dict[str, Any] = {name: _frozen(value) for name, value in data.items() if name in known}
-        header = Header(**chosen)
-    except FileNotFoundError as error:
-        raise NotMeasured("the service", f"no observer has begun in {folder}") from error
-    except (ValueError, TypeError, AttributeError) as error:
-        raise JournalUnreadable(str(folder), HEADER_FILE, f"is not a header of samples ({error})") from error
-    if header.format != 1 or header.record != RECORD.format:
-        raise JournalUnreadable(str(folder), HEADER_FILE, f"has format {header.format}, which this version cannot read")
-    return header
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-@dataclass(frozen=True)
 class Samples:
     """Requests in the order in which they were due. ``complete_until``: the fate of every request that was due
-    before it is known; later ones may still be under way."""
+    before it is known; later ones may still be under way.
 
-    header: Header
-    rows: tuple[Sample, ...]
-    complete_until: float = field(default=-1.0)
+    ``table`` holds the columns; those that are named here are as long as there are requests. Small integers are the
+    values of the enums, or indexes into the header's names (see `names`).
+    """
+
+    def __init__(self, header: Header, rows: Table | Iterable[Sample], complete_until: float = -1.0) -> None:
+        if isinstance(rows, Table):
+            self.table, self.header = rows, header
+        else:
+            self.table, self.header = table.from_rows(rows, header)
+        self.complete_until = complete_until
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return self.table.size
+
+    @property
+    def rows(self) -> tuple[Sample, ...]:
+        """Every request as a `Sample`: for a handful of them. A million take a gigabyte and ten seconds."""
+        return tuple(table.rows(self.table, self.header))
+
+    @property
+    def number(self) -> NDArray[np.uint32]:
+        return self.table.number
+
+    @property
+    def intended(self) -> Floats:
+        """Seconds since the origin, as are ``sent`` and ``ended``; made anew each time it is asked for."""
+        return self.table.intended()
+
+    @property
+    def sent(self) -> Floats:
+        """nan: it never was."""
+        return self.table.sent()
+
+    @property
+    def ended(self) -> Floats:
+        return self.table.ended()
+
+    @property
+    def kind(self) -> NDArray[np.uint8]:
+        return self.table.kind
+
+    @property
+    def outcome(self) -> NDArray[np.uint8]:
+        return self.table.outcome
+
+    @property
+    def cause(self) -> NDArray[np.uint8]:
+        return self.table.cause
+
+    @property
+    def status(self) -> NDArray[np.uint16]:
+        return self.table.status
+
+    @property
+    def cache(self) -> NDArray[np.uint8]:
+        return self.table.cache
+
+    @property
+    def region(self) -> NDArray[np.uint8]:
+        return self.table.region
+
+    @property
+    def zone(self) -> NDArray[np.uint8]:
+        return self.table.zone
+
+    @property
+    def pod(self) -> NDArray[np.uint16]:
+        return self.table.pod
+
+    @property
+    def address(self) -> NDArray[np.uint8]:
+        return self.table.address
+
+    @property
+    def journey(self) -> NDArray[np.uint8]:
+        return self.table.journey
+
+    @property
+    def ok(self) -> Mask:
+        ok: Mask = self.table.outcome == Outcome.OK
+        return ok
+
+    @cached_property
+    def observed(self) -> Mask:
+        """Whether each says something about the service: not when the observer itself sent it late, or never, or was
+        so late to notice the time-out that it may have been late to notice an answer."""
+        timeout = self.header.timeout_seconds
+        slack = LATE_SHARE * timeout
+        found = np.empty(len(self), np.bool_)
+        for part in chunks(len(self)):
+            here = self.table.part(part)
+            found[part] = True
+            doubtful = np.flatnonzero(here.outcome != Outcome.OK)
+            due, cause = here.intended(doubtful), here.cause[doubtful]
+            noticed = (cause != Cause.TIMEOUT) | (here.ended(doubtful) - due <= timeout + slack)
+            in_time = here.sent(doubtful) - due <= slack
+            found[part][doubtful] = (cause != Cause.UNSENT) & in_time & noticed
+        return found
+
+    def names(self, part: str) -> tuple[str, ...]:
+        """The name for each index in the column ``part``: region, zone, pod, address or journey; "" is not known."""
+        return table.names(self.header, part)
 
     @property
     def gap(self) -> float:
@@ -183,97 +174,114 @@ class Samples:
 
     def between(self, start: float, end: float) -> Samples:
         """The requests that were due in [start, end)."""
-        first = bisect_left(self.rows, start, key=_intended)
-        last = bisect_left(self.rows, end, key=_intended)
-        return Samples(self.header, self.rows[first:last], self.complete_until)
+        first, last = self.table.place(start), self.table.place(end)
+        return self.part(slice(first, max(first, last)))
 
     def of(self, kind: Kind) -> Samples:
         """The requests of one kind."""
-        return Samples(self.header, tuple(row for row in self.rows if row.kind is kind), self.complete_until)
+        return self.part(self.table.kind == kind)
+
+    def of_journey(self, name: str) -> Samples:
+        """The requests of one journey."""
+        places = [place for place, known in enumerate(self.names("journey")) if known == name]
+        return self.part(np.isin(self.table.journey, places))
+
+    def part(self, where: table.Where) -> Samples:
+        """These requests: a slice of them, or those at some places, or those that a mask chooses."""
+        made = Samples(self.header, self.table.part(where), self.complete_until)
+        if "observed" in self.__dict__:  # it is asked for again and again, and of every part
+            made.__dict__["observed"] = self.observed[where]
+        return made
 
     def planned(self, start: float, end: float) -> int:
-        """How many requests of both kinds the schedule held in [start, end), sent or not."""
+        """How many requests of all kinds the schedule held in [start, end), sent or not."""
         ended = self.header.ended
         return self.header.schedule.count(start, end if ended is None else min(end, ended))
 
 
-def _intended(row: Sample) -> float:
-    return row.intended
-
-
-def pack(sample: Sample, pod: int, region: int, zone: int, address: int) -> bytes:
-    """One record; the last four are indexes into the header's names."""
-    late = NEVER if isnan(sample.sent) else _micros(sample.sent - sample.intended, NEVER - 1)
-    return RECORD.pack(
-        sample.number, late, round(sample.intended * 1e6), _micros(sample.latency, NEVER), sample.status, pod,
-        sample.kind, sample.outcome, sample.cause, sample.cache, region, zone, address,
-    )  # fmt: skip
-
-
-def _micros(seconds: float, most: int) -> int:
-    return min(max(round(seconds * 1e6), 0), most)
-
-
-def unpack(data: bytes, header: Header) -> list[Sample]:
-    """The whole records in ``data``, in the order of the file. ValueError for one that no observer writes."""
-    whole = len(data) - len(data) % RECORD.size
-    return [_sample(record, header) for record in RECORD.iter_unpack(data[:whole])]
-
-
-def _sample(record: tuple[int, ...], header: Header) -> Sample:
-    number, late, due, took, status, pod, kind, outcome, cause, cache, region, zone, address = record
-    return Sample(
-        number,
-        due / 1e6,
-        float("nan") if late == NEVER else (due + late) / 1e6,
-        (due + took) / 1e6,
-        Kind(kind),
-        Outcome(outcome),
-        Cause(cause),
-        status,
-        Cache(cache),
-        _name(header.regions, region),
-        _name(header.zones, zone),
-        _name(header.pods, pod),
-        _name(header.addresses, address),
-    )
-
-
-def _name(names: tuple[str, ...], index: int) -> str:
-    return names[index] if index < len(names) else ""
-
-
 def gather(header: Header, rows: Iterable[Sample]) -> Samples:
     """``rows``, in any order, as Samples."""
-    ordered = tuple(sorted(rows))
-    missing = bisect_left(range(len(ordered)), 1, key=lambda place: int(ordered[place].number != place))
-    return Samples(header, ordered, header.schedule.intended(missing))
+    made, named = table.from_rows(sorted(rows), header)
+    return Samples(named, made, header.schedule.intended(_missing(made.number, 0)))
+
+
+def _missing(number: NDArray[np.uint32], known: int) -> int:
+    """The first place in the schedule that is not in ``number``, of which the first ``known`` are there."""
+    for part in chunks(len(number)):
+        if part.stop <= known:
+            continue
+        wrong = number[part] != np.arange(part.start, part.stop, dtype=np.uint32)
+        if wrong.any():
+            return int(part.start + wrong.argmax())
+    return int(number.size)
 
 
 class Tail:
-    """Reads what the observer adds, again and again, without starting over."""
+    """Reads what the observer adds, again and again, without starting over.
+
+    What it gives shares memory with what it gave before. Rows due before ``complete_until`` never change; those
+    after it, of an earlier answer, may have moved.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._offset = 0
-        self._rows: list[Sample] = []
+        self._table = table.empty(0)
+        self._count = 0  # rows of it that hold a record
+        self._settled = 0  # from the start on, rows that nothing can come between any more
 
     def samples(self) -> Samples:
         """Everything that is on disk by now; the errors of `read`."""
         try:
             with (self._folder / SAMPLES_FILE).open("rb") as file:
-                file.seek(self._offset)
-                data = file.read()
+                self._add(file)
         except FileNotFoundError:
-            data = b""
-        header = read_header(self._folder)  # after the records, so that it knows every name in them
-        try:
-            fresh = unpack(data, header)
+            pass
         except ValueError as error:
             raise JournalUnreadable(str(self._folder), SAMPLES_FILE, str(error)) from error
-        self._offset += len(fresh) * RECORD.size
-        self._rows.extend(fresh)
-        return gather(header, self._rows)
+        header = read_header(self._folder)  # after the records, so that it knows every name in them
+        rows = self._table.part(slice(0, self._count))
+        self._settled = _missing(rows.number, self._settled)
+        return Samples(header, rows, header.schedule.intended(self._settled))
+
+    def _add(self, file: BufferedReader) -> None:
+        """Read the whole records that came since; twice, first their numbers only, to know where each belongs."""
+        whole = file.seek(0, 2) // DTYPE.itemsize
+        fresh = whole - self._count
+        if fresh <= 0:
+            return
+        numbers = np.empty(fresh, np.uint32)
+        for part, records in zip(chunks(fresh), _records(file, self._count, fresh), strict=True):
+            numbers[part] = records["number"]
+        first = min(self._settled, int(numbers.min()))
+        again = table.records(self._table.part(slice(first, self._count)))  # what may have to move
+        places = table.ranks(np.concatenate((again["number"], numbers)) - np.uint32(first))
+        del numbers
+        self._make_room(whole)
+        rows, late = self._table.part(slice(first, whole)), len(again)
+        where = [places[:late], *(places[late:][part] for part in chunks(fresh))]
+        table.fill(rows, where, chain([again], _records(file, self._count, fresh)))
+        table.check(rows)
+        self._count = whole
+
+    def _make_room(self, size: int) -> None:
+        """Exactly what is there at first, since a drill that is over gets no more; then with some to spare."""
+        if size <= self._table.size:
+            return
+        grown = table.empty(size if not self._count else max(size, 3 * self._table.size // 2))
+        for new, old in zip(grown, self._table, strict=True):
+            new[: self._count] = old[: self._count]
+        self._table = grown
+
+
+def _records(file: BufferedReader, first: int, count: int) -> Iterable[NDArray[np.void]]:
+    """``count`` records from the ``first`` on, a chunk at a time; one buffer serves them all."""
+    buffer = bytearray(min(count, CHUNK) * DTYPE.itemsize)
+    file.seek(first * DTYPE.itemsize)
+    for part in chunks(count):
+        size = (part.stop - part.start) * DTYPE.itemsize
+        if file.readinto(memoryview(buffer)[:size]) != size:
+            raise ValueError("became shorter while it was read")
+        yield np.frombuffer(buffer, DTYPE, part.stop - part.start)
 
 
 def read(folder: Path) -> Samples:

@@ -10,20 +10,23 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from blackstart.observer.events import Event
-from blackstart.observer.samples import Cache, Kind, Samples
+from blackstart.observer.samples import Cache, Kind, Mask, Outcome, Samples
+from blackstart.observer.table import chunks, collect
 
 _SEEN_BY = {"dns": "reroute", "writer": "promote", "ready": "scale"}
 STEPS = ("detect", "decide", "reroute", "promote", "scale", "warm")
 REST = "serve"  # from the last step seen until users were served again
-POLL_SECONDS = 0.15  # how often the platform is looked at: what is seen may have happened this much earlier
 OPERATOR = "operator"
 WARM_SHARE = 0.9
 WARM_READS = 50
+FIRST_READS = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Step:
 
     ``status``: ``inside`` the recovery time: ``seconds`` of it; ``after``: seen only once users were served again
     (``ended`` is when, the rest None); ``absent``: it did not happen, because who would have seen it was looking;
-    ``unseen``: not observed; in both everything is None.
+    ``unseen``: not observed; in both everything is None. ``evidence``: what shows that it was done, in a few words.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Step:
     ended: float | None
     seconds: float | None
     status: str
+    evidence: str = ""
 
 
 def split_steps(
@@ -102,8 +106,8 @@ def watched(events: Sequence[Event], samples: Samples, fault_at: float, home_reg
     databases = {each.fields.get("region"): each.fields.get("state") for each in events if each.kind == "database"}
     if "reader" in {state for region, state in databases.items() if region != home_region}:
         found.add("promote")
-    away = samples.between(fault_at, float("inf")).rows
-    if any(row.ok and row.cache is not Cache.NONE and row.region not in {"", home_region} for row in away):
+    later = samples.between(fault_at, float("inf"))
+    if any(_elsewhere(later, part, home_region)[later.cache[part] != Cache.NONE].any() for part in chunks(len(later))):
         found.add("warm")
     return frozenset(found)
 
@@ -136,12 +140,21 @@ def _promoted(events: Sequence[Event], samples: Samples, fault_at: float, home_r
 
 
 def _written_elsewhere(samples: Samples, fault_at: float, home_region: str) -> float:
-    moments = (
-        row.ended
-        for row in samples.rows
-        if row.ok and row.kind is Kind.WRITE and row.intended >= fault_at and row.region not in {"", home_region}
-    )
-    return min(moments, default=float("inf"))
+    later, first = samples.between(fault_at, float("inf")), float("inf")
+    for part in chunks(len(later)):
+        here = later.table.part(part)
+        if here.intended(slice(0, 1))[0] >= first:
+            break
+        written = _elsewhere(later, part, home_region) & (here.kind == Kind.WRITE)
+        first = min(first, float(here.ended(written).min(initial=first)))
+    return first
+
+
+def _elsewhere(samples: Samples, part: slice, home_region: str) -> Mask:
+    """Which of these requests another region than home answered."""
+    away = np.array([name not in {"", home_region} for name in samples.names("region")])
+    answered: Mask = away[samples.region[part]] & (samples.outcome[part] == Outcome.OK)
+    return answered
 
 
 def _scaled(events: Sequence[Event], fault_at: float) -> float | None:
@@ -174,10 +187,23 @@ def _warm(events: Sequence[Event], samples: Samples, fault_at: float, home_regio
 
 def _hits_enough(samples: Samples, fault_at: float, home_region: str) -> float | None:
     """When `WARM_SHARE` of the last `WARM_READS` cached reads in another region were hits."""
-    rows = [row for row in samples.rows if row.intended >= fault_at and row.region and row.region != home_region]
-    last: deque[bool] = deque(maxlen=WARM_READS)
-    for row in sorted((row for row in rows if row.ok and row.cache is not Cache.NONE), key=lambda row: row.ended):
-        last.append(row.cache is Cache.HIT)
-        if len(last) == WARM_READS and sum(last) >= WARM_SHARE * WARM_READS:
-            return row.ended
-    return None
+    later = samples.between(fault_at, float("inf"))
+
+    def cached(part: slice) -> NDArray[np.intp]:
+        said = _elsewhere(later, part, home_region) & (later.cache[part] != Cache.NONE)
+        places: NDArray[np.intp] = np.flatnonzero(said) + part.start
+        return places
+
+    places = collect(len(later), cached, np.uint32)
+    looked = FIRST_READS
+    while True:  # answers come nearly in the order in which they were due, so the first few tell when
+        here = places[:looked]
+        ended = later.table.ended(here)
+        order = np.argsort(ended, kind="stable")
+        ended, hits = ended[order], np.cumsum(np.concatenate(([0], later.cache[here][order] == Cache.HIT)))
+        enough = np.flatnonzero(hits[WARM_READS:] - hits[:-WARM_READS] >= WARM_SHARE * WARM_READS)
+        found = float(ended[enough[0] + WARM_READS - 1]) if len(enough) else None
+        rest = later.table.intended(places[looked : looked + 1])
+        if not len(rest) or (found is not None and found < rest[0]):
+            return found
+        looked *= 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from blackstart.clock import Clock
 from blackstart.errors import JournalUnreadable, NotMeasured
 from blackstart.observer import analysis, events, jsonl, ledger, readback
 from blackstart.observer.ledger import Write
+from blackstart.observer.replicas import Replicas
 from blackstart.observer.samples import Outcome, Samples, Tail
 from blackstart.settings import Service
 
@@ -101,18 +102,19 @@ class Watched:
                 raise NotMeasured("DNS fail-over", "the service's name has kept its addresses since the fault")
             self._clock.sleep(POLL_SECONDS)
 
-    def ledger(self, checks: int, pause_seconds: float) -> ledger.LedgerResult:
+    def ledger(self, checks: int, pause_seconds: float, replicas: Replicas | None = None) -> ledger.LedgerResult:
         """Read the writes back ``checks`` times, ``pause_seconds`` apart, and judge them; 0: judge by the reads there
         are. Reads from before the fault do not count."""
         for number in range(checks):
             if number:
                 self._clock.sleep(pause_seconds)
-            readback.record_check(self._folder, self._service(), self._clock)
+            readback.record_check(self._folder, self._service(), self._clock, replicas=replicas)
         writes = ledger.read(self._folder)
         if not any(write.outcome is Outcome.OK for write in writes):
             raise NotMeasured("data loss", "the service has not acknowledged a single write")
         fault = self.fault_at()
-        return ledger.check(writes, [read for read in ledger.read_found(self._folder) if read.began >= fault])
+        found = ledger.read_checks(self._folder, writes).complete
+        return ledger.check(writes, [read for read in found if read.began >= fault])
 
     def applied(self) -> list[dict[str, Any]]:
         """The changes that have been applied by now, as they were planned."""
@@ -125,7 +127,7 @@ class Watched:
         """What was seen to happen by now."""
         return events.read(self._folder)
 
-    def writes(self) -> tuple[Write, ...]:
+    def writes(self) -> Sequence[Write]:
         """The writes by now."""
         return ledger.read(self._folder)
 

@@ -14,8 +14,7 @@ from blackstart.access import Aws, Kubernetes, Need, arn
 from blackstart.clock import Clock
 from blackstart.errors import BlackstartError, ServiceUnreachable
 from blackstart.kube.reading import Kube
-from blackstart.observer.events import EventLog
-from blackstart.observer.steps import POLL_SECONDS
+from blackstart.observer.events import POLL_SECONDS, EventLog
 from blackstart.settings import Evidence
 
 REASONS = {

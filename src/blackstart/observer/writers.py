@@ -130,6 +130,8 @@ def merged(stretches: Iterable[Stretch], gap: float = 0.0) -> list[Stretch]:
 def _acknowledged(writes: Sequence[Write], known: Mapping[str, Sequence[Span]]) -> dict[str, list[Write]]:
     """By region, the acknowledged writes that its own database must have taken, in the order of being sent."""
     found: dict[str, list[Write]] = {region: [] for region in known}
+    if not known:
+        return found
     for write in sorted(writes, key=lambda each: each.sent):
         if write.outcome is Outcome.OK and write.at is not None and write.region in known:
             perhaps = (span for span in known[write.region] if span.state == READER)

@@ -6,12 +6,13 @@ Nothing that failed is averaged away: every column has its own count of failures
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
-from blackstart.observer.outages import observed
-from blackstart.observer.samples import Cause, Sample
+import numpy as np
+from numpy.typing import NDArray
+
+from blackstart.observer.samples import Cause, Samples
 from blackstart.reports.picture import Column
 
 LEAST_FOR_PERCENTILES = 3
@@ -23,56 +24,41 @@ def edges(start: float, end: float, most: int, samples: int) -> list[float]:
     return [start + (end - start) * index / wanted for index in range(wanted + 1)]
 
 
-def reduce(
-    rows: Iterable[Sample], borders: Sequence[float], origin: float, regions: Sequence[str], timeout_seconds: float
-) -> tuple[Column, ...]:
+def reduce(samples: Samples, borders: Sequence[float], origin: float, regions: Sequence[str]) -> tuple[Column, ...]:
     """One Column between each two ``borders`` (seconds from ``origin``, which is in seconds since the drill's).
 
     Requests that the observer did not send in time tell nothing about the service and are left out, as they are from
-    availability. Rows due outside the borders are left out too.
+    availability. Those due outside the borders are left out too.
     """
-    buckets = [_Bucket(len(regions) + 1) for _ in borders[1:]]
     places = {region: index for index, region in enumerate(regions)}
-    for row in rows:
-        at = row.intended - origin
-        if at < borders[0] or at >= borders[-1] or not observed(row, timeout_seconds):
-            continue
-        bucket = buckets[bisect_right(borders, at) - 1]
-        bucket.n += 1
-        if row.ok:
-            bucket.served[places.get(row.region, len(regions))] += 1
-            bucket.latencies.append(row.latency)
-        elif row.cause is Cause.TIMEOUT:
-            bucket.timed_out += 1
-    return tuple(bucket.column(*span) for bucket, span in zip(buckets, pairwise(borders), strict=True))
+    served = np.array([places.get(name, len(regions)) for name in samples.names("region")])
+    inside = samples.between(borders[0] + origin, borders[-1] + origin)
+    return tuple(
+        _column(inside.between(start + origin, end + origin), served, len(regions) + 1, (start, end))
+        for start, end in pairwise(borders)
+    )
 
 
-class _Bucket:
-    """What has been counted of one column so far."""
-
-    def __init__(self, regions: int) -> None:
-        self.n = 0
-        self.timed_out = 0
-        self.served = [0] * regions
-        self.latencies: list[float] = []
-
-    def column(self, start: float, end: float) -> Column:
-        values = sorted(self.latencies)
-        enough = len(values) >= LEAST_FOR_PERCENTILES
-        return Column(
-            start,
-            end,
-            self.n,
-            self.n - len(values),
-            self.timed_out,
-            tuple(self.served),
-            _nearest(values, 0.05) if enough else None,
-            _nearest(values, 0.50) if enough else None,
-            _nearest(values, 0.95) if enough else None,
-            values[-1] if values else None,
-        )
-
-
-def _nearest(values: Sequence[float], share: float) -> float:
-    """The nearest-rank percentile of sorted ``values``."""
-    return values[max(math.ceil(share * len(values)) - 1, 0)]
+def _column(samples: Samples, served: NDArray[np.intp], regions: int, span: tuple[float, float]) -> Column:
+    observed, ok = samples.observed, samples.ok
+    timed_out = observed & ~ok & (samples.cause == Cause.TIMEOUT)
+    table = samples.table
+    latencies, unit = (table.took[ok], 1e-6) if table.on_disk else (table.latency(ok), 1.0)
+    ranks = [max(math.ceil(share * len(latencies)) - 1, 0) for share in (0.05, 0.50, 0.95, 1.0)]
+    if len(latencies):
+        latencies.partition(ranks)
+    low, middle, high, most = (float(latencies[rank]) * unit if len(latencies) else None for rank in ranks)
+    enough = len(latencies) >= LEAST_FOR_PERCENTILES
+    count = int(np.count_nonzero(observed))
+    by_index = np.bincount(samples.region[ok], minlength=len(served))
+    return Column(
+        *span,
+        count,
+        count - len(latencies),
+        int(np.count_nonzero(timed_out)),
+        tuple(np.bincount(served, by_index, regions).astype(int).tolist()),
+        low if enough else None,
+        middle if enough else None,
+        high if enough else None,
+        most,
+    )

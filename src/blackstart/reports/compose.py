@@ -21,7 +21,7 @@ def picture(measured: Measured, users: Users, most_columns: int) -> Picture:
         start=start,
         end=end,
         origin=measured.wall(origin),
-        columns=columns.reduce(users.samples.rows, borders, origin, regions, users.samples.header.timeout_seconds),
+        columns=columns.reduce(users.samples, borders, origin, regions),
         regions=regions,
         home=measured.service.home_region,
         timeout_seconds=users.samples.header.timeout_seconds,

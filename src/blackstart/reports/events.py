@@ -26,7 +26,7 @@ def tally(changes: Sequence[ChangeStory]) -> str:
 
 def _repeats(event: Event) -> bool:
     """Whether it only says that something is still as it was."""
-    return event.kind == "database" and event.fields.get("state") == event.fields.get("before")
+    return event.kind in ("alert", "database") and event.fields.get("state") == event.fields.get("before")
 
 
 def words(event: Event) -> str:
@@ -40,6 +40,9 @@ def words(event: Event) -> str:
         why = f" ({told['problem']})" if told.get("problem") else ""
         state = {"away": "cannot be asked", "writer": "is a writer", "reader": "is a reader"}
         return f"database in {told.get('region', '?')} {state.get(str(told.get('state')), '?')}{why}"
+    if event.kind == "alert":
+        why = f" ({told['problem']})" if told.get("problem") else ""
+        return f"alert {told.get('name', '?')} of {told.get('source', '?')} is {told.get('state', '?')}{why}"
     if event.kind == "lost":
         return f"region {told.get('region', '?')} is taken away"
     if event.kind == "writer":

@@ -19,7 +19,8 @@ from blackstart.reports.view import View, view
 
 HASHED = (
     folders.DRILL, "observer.json", "samples.bin", "ledger.jsonl", "found.jsonl", folders.CHANGES, folders.EVENTS,
-    folders.CALLS,    folders.RESTORATION, folders.TOOLKIT,
+    folders.CALLS,    folders.MONITORING, folders.RESTORATION, folders.TOOLKIT,
+    "load.jsonl", "load.json",
 )  # fmt: skip
 _HYPHENATED = re.compile(r"\b([\w.]{1,20}(?:-[\w.]{1,20}){1,3})\b")
 

@@ -9,6 +9,7 @@ from blackstart.journals.measure import Measured
 from blackstart.journals.objectives import Objective, Result
 from blackstart.journals.users import Users, hurt
 from blackstart.journals.verdict import Verdict
+from blackstart.reports import ledger_rows
 
 
 def page_title(measured: Measured, verdict: Verdict) -> str:
@@ -43,7 +44,7 @@ def _failed_in_outage(users: Users) -> int:
     if not users.had_outage or users.baseline_end is None:
         return 0
     end = users.end if users.recovered_at is None else users.recovered_at
-    return sum(not row.ok for row in users.samples.between(users.baseline_end, end).rows)
+    return int((~users.samples.between(users.baseline_end, end).ok).sum())
 
 
 def undo_state(measured: Measured) -> tuple[str, str]:
@@ -141,7 +142,9 @@ def data_loss(measured: Measured) -> str:
     by = sorted({lost.write.region for lost in result.lost if lost.write.region})
     whom = f" by {' and '.join(by)}" if by else ""
     when = f" in the {numbers.seconds(loss.seconds)} before the fault took hold" if loss.seconds else ""
-    return f"{many} acknowledged{whom}{when}, and absent when everything was read back."
+    return (
+        f"{many} acknowledged{whom}{when}, and absent when everything was read back.{ledger_rows.still_held(measured)}"
+    )
 
 
 def steps(measured: Measured, users: Users) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from blackstart.errors import NotMeasured
 from blackstart.journals import folder as folders
@@ -13,8 +14,9 @@ from blackstart.journals.folder import Drill
 from blackstart.journals.measure import read_events
 from blackstart.journals.story import ChangeStory, stories
 from blackstart.observer import analysis, steps
+from blackstart.observer.answers import answers
 from blackstart.observer.events import Event
-from blackstart.observer.samples import Sample, Samples, Tail
+from blackstart.observer.samples import Samples, Tail
 
 STRIP = 20
 RECENT_SECONDS = 1.0
@@ -36,13 +38,14 @@ class Snapshot:
         return min((change.began for change in self.changes if change.began is not None), default=None)
 
     @property
-    def recent(self) -> Sequence[Sample]:
-        """Requests whose fate became known in the last second."""
+    def recent(self) -> Samples | None:
+        """Requests whose fate became known in the last second; None while there are none."""
         if self.samples is None:
-            return ()
+            return None
         longest = self.samples.header.timeout_seconds + RECENT_SECONDS
-        rows = self.samples.between(self.now - longest - RECENT_SECONDS, self.now + 1).rows
-        return [row for row in rows if self.now - RECENT_SECONDS <= row.ended <= self.now]
+        near = self.samples.between(self.now - longest - RECENT_SECONDS, self.now + 1)
+        found = near.part((near.ended >= self.now - RECENT_SECONDS) & (near.ended <= self.now))
+        return found if len(found) else None
 
 
 class Watcher:
@@ -68,13 +71,12 @@ class Watcher:
 def serving(snapshot: Snapshot) -> str:
     """Who serves users now: a region, "nobody", or "" while that is not known."""
     recent = snapshot.recent
-    if not recent:
+    if recent is None:
         return ""
-    counts: dict[str, int] = {}
-    for row in recent:
-        if row.ok:
-            counts[row.region or "a region that does not say"] = counts.get(row.region, 0) + 1
-    return max(counts, key=lambda region: counts[region]) if counts else "nobody"
+    found = answers(recent, "region")
+    return (
+        (max(found, key=lambda region: found[region].requests) or "a region that does not say") if found else "nobody"
+    )
 
 
 def clock_line(snapshot: Snapshot) -> str:
@@ -90,10 +92,10 @@ def served_strip(snapshot: Snapshot) -> str:
     if samples is None or not len(samples):
         return " " * STRIP
     home, cells = samples.header.home_region, ""
-    for rows in _cells(snapshot, samples):
-        ok = [row.region for row in rows if row.ok]
-        most = max(set(ok), key=ok.count) if ok else ""
-        cells += " " if not rows else "." if not ok else "#" if most == home else "="
+    for cell in _cells(snapshot, samples):
+        found = answers(cell, "region")
+        most = max(found, key=lambda region: found[region].requests, default="")
+        cells += " " if not len(cell) else "." if not found else "#" if most == home else "="
     return cells
 
 
@@ -103,31 +105,32 @@ def success_strip(snapshot: Snapshot) -> str:
     if samples is None or not len(samples):
         return " " * STRIP
     cells = ""
-    for rows in _cells(snapshot, samples):
-        ok = sum(row.ok for row in rows)
-        cells += " " if not ok else "#" if ok >= SERVED * len(rows) else "+"
+    for cell in _cells(snapshot, samples):
+        ok = int(np.count_nonzero(cell.ok))
+        cells += " " if not ok else "#" if ok >= SERVED * len(cell) else "+"
     return cells
 
 
-def _cells(snapshot: Snapshot, samples: Samples) -> list[Sequence[Sample]]:
-    start = samples.rows[0].intended
+def _cells(snapshot: Snapshot, samples: Samples) -> list[Samples]:
+    start = float(samples.table.intended(slice(0, 1))[0])
     step = max(snapshot.now - start, 1.0) / STRIP
-    return [samples.between(start + i * step, start + (i + 1) * step).rows for i in range(STRIP)]
+    return [samples.between(start + i * step, start + (i + 1) * step) for i in range(STRIP)]
 
 
 def success_words(snapshot: Snapshot) -> str:
     recent = snapshot.recent
-    if not recent:
+    if recent is None:
         return "no request ended in the last 1 s"
-    ok = sum(row.ok for row in recent)
+    ok = int(np.count_nonzero(recent.ok))
     shown = numbers.rough_percent(ok, len(recent)) if ok else f"0{numbers.NBSP}%"
     return f"{shown}, {ok} of {len(recent)} in the last 1{numbers.NBSP}s"
 
 
 def median_words(snapshot: Snapshot) -> str:
     """``24 ms → none``: before the fault, and in the last second."""
-    values = sorted(row.latency for row in snapshot.recent if row.ok)
-    now = numbers.latency(values[len(values) // 2]) if values else "none"
+    recent = snapshot.recent
+    values = np.sort(recent.table.latency(recent.ok)) if recent is not None else np.empty(0)
+    now = numbers.latency(float(values[len(values) // 2])) if len(values) else "none"
     samples, fault_at = snapshot.samples, snapshot.fault_at
     if samples is None or fault_at is None:
         return now

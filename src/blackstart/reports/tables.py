@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blackstart.journals import numbers, reasons
@@ -12,6 +12,7 @@ from blackstart.journals.objectives import Objective, Result
 from blackstart.journals.story import ChangeStory
 from blackstart.journals.users import Users
 from blackstart.journals.verdict import Verdict
+from blackstart.observer.ledger import Lost
 from blackstart.reports import figure_bars, sentences
 
 MOST_LOST_ROWS = 100
@@ -155,6 +156,7 @@ def step_rows(measured: Measured, users: Users) -> Steps | None:
                 note = f"seen after recovery, at {numbers.offset(step.ended - fault_at)}"
             rows.append(StepRow("", step.name, meaning, "", "–", "", note=note))
             continue
+        meaning = f"{meaning}: {step.evidence}" if step.evidence else meaning
         began, ended = step.began - fault_at, step.ended - fault_at
         bar = figure_bars.step_bar(
             began,
@@ -194,10 +196,14 @@ def lost_rows(measured: Measured) -> list[LostRow]:
             numbers.clock_time(measured.wall(lost.acknowledged), 2),
             numbers.offset(lost.acknowledged - fault_at),
             lost.write.region or "not told",
-            "absent " + " and ".join(f"at {numbers.offset(at - fault_at)}" for at in lost.checked[-2:]),
+            "absent " + " and ".join(f"at {numbers.offset(at - fault_at)}" for at in lost.checked[-2:]) + _held(lost),
         )
         for lost in oldest
     ]
+
+
+def _held(lost: Lost) -> str:
+    return f"; still in {' and '.join(lost.held_by)}" if lost.held_by else ""
 
 
 @dataclass(frozen=True)
@@ -259,36 +265,3 @@ def _exists(state: object) -> bool:
 def _detail(change: ChangeStory) -> str:
     told = f"undone by {change.undo_summary}" if change.undo_summary else ""
     return ", ".join(part for part in (change.kind, told) if part)
-
-
-@dataclass(frozen=True)
-class Term:
-    number: str
-    words: str
-    sign: str = ""
-    bad: bool = False
-
-
-def equation(measured: Measured) -> tuple[list[Term], list[Term]]:
-    """acknowledged = found + lost + not yet checked; and apart from it what is allowed or open."""
-    result = measured.data.result
-    if result is None:
-        return [], []
-    terms = [
-        Term(numbers.count(result.acknowledged), "acknowledged"),
-        Term(numbers.count(result.found), "found again", "="),
-        Term(numbers.count(len(result.lost)), "lost", "+", bad=bool(result.lost)),
-        Term(numbers.count(result.unchecked), "after the last check", "+"),
-    ]
-    apart = [
-        Term(numbers.count(len(result.recovered)), "found, never acknowledged"),
-        Term(numbers.count(len(result.unknown)), "never answered, not found"),
-    ]
-    return terms, [*apart, *_odd(result.late, len(result.unexpected))]
-
-
-def _odd(late: int, unexpected: int) -> Iterator[Term]:
-    if late:
-        yield Term(numbers.count(late), "missing first, found later")
-    if unexpected:
-        yield Term(numbers.count(unexpected), "found, though never sent or refused", bad=True)

@@ -14,7 +14,7 @@ from blackstart.journals.measure import Measured
 from blackstart.journals.objectives import Result
 from blackstart.journals.users import hurt
 from blackstart.journals.verdict import Verdict, Word
-from blackstart.reports import proof, regions, sentences, tables
+from blackstart.reports import crowd, journey_lines, ledger_rows, noticed, proof, regions, sentences, tables
 
 WIDTH = 80
 NAME, VALUE, REQUIRED = 18, 16, 12
@@ -67,6 +67,8 @@ def _facts(measured: Measured, verdict: Verdict) -> Iterator[tuple[str, str]]:
     users, result, loss = measured.users, measured.data.result, measured.data.loss
     if result is not None and loss is not None and "lost_writes" not in judged:
         yield from _fact("lost writes", f"{numbers.count(len(result.lost))} of {numbers.count(result.acknowledged)}")
+    for count, words, _ in ledger_rows.oddities(result) if result is not None else ():
+        yield from _fact("writes", f"{numbers.count(count)} {words}")
     if users is not None:
         failed = f"{numbers.count(hurt(users.whole))} of {numbers.plural(users.whole.planned, 'request')} failed"
         if "availability" not in judged:
@@ -83,7 +85,12 @@ def _facts(measured: Measured, verdict: Verdict) -> Iterator[tuple[str, str]]:
         ]
         if len(took) > 1:
             yield from _fact("steps", ", ".join(took))
-    for name, words in regions.facts(measured):
+    for name, words in (
+        *regions.facts(measured),
+        *journey_lines.facts(users),
+        *noticed.facts(measured),
+        *crowd.facts(measured),
+    ):
         yield from _fact(name, words)
     yield from _fact("undone", _undone(measured))
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from blackstart.journals import numbers
+from blackstart.journals import numbers, reasons
 from blackstart.journals.measure import Measured
 from blackstart.journals.users import Users, hurt
 from blackstart.journals.verdict import Verdict
 from blackstart.observer.steps import STEPS
+from blackstart.reports import journey_lines, ledger_rows
 from blackstart.reports.events import described
 
 MOST_EVENTS = 500
@@ -32,7 +33,7 @@ def checks(measured: Measured, verdict: Verdict) -> list[Line]:
         lines.append(Line("Samples", measured.no_users, "✕"))
     else:
         lines += [_steady(measured, users), *_effects(measured, users), *_samples(users)]
-    lines += [_ledger(measured), _activities(measured)]
+    lines += [_ledger(measured), *_databases(measured), _activities(measured)]
     if measured.damaged:
         lines.append(Line("Unreadable", "; ".join(measured.damaged), "?"))
     return [*lines, Line("Not tested", "; ".join(not_tested(measured, verdict)) + ".")]
@@ -73,6 +74,11 @@ def _samples(users: Users) -> Iterator[Line]:
     late = f"99 % of requests left within {numbers.latency(trust.p99_lateness_seconds)} of when they were due"
     worst = f"the latest {numbers.latency(trust.worst_lateness_seconds)} after"
     yield Line("Schedule", f"{late}, {worst}; latency counts from when they were due")
+    problem = reasons.late_observer(users)
+    if problem:
+        yield Line("", problem, "?")
+    for name, words in journey_lines.facts(users):
+        yield Line(name.capitalize(), words)
     yield Line("Clocks", "one machine, one monotonic clock for requests, changes and events; no skew to allow for", "✓")
     where = ", ".join(users.samples.header.addresses) or "nowhere"
     yield Line("Probe location", f"a client outside the regions, in its own process; sent to {where}")
@@ -82,9 +88,14 @@ def _ledger(measured: Measured) -> Line:
     result = measured.data.result
     if result is None:
         return Line("Ledger", measured.data.gap, "✕")
-    reads = numbers.plural(result.checks, "complete read-back")
+    reads = numbers.plural(result.checks, "complete read-back") + ledger_rows.judged_by(measured)
     attempted = numbers.plural(result.attempted, "write")
     return Line("Ledger", f"{attempted} sent, {reads} after recovery", "✓" if result.checks > 1 else "")
+
+
+def _databases(measured: Measured) -> Iterator[Line]:
+    for sentence, whole in ledger_rows.databases(measured):
+        yield Line("", sentence, "✓" if whole else "?")
 
 
 def _activities(measured: Measured) -> Line:

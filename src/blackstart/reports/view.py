@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from blackstart.journals import numbers
+from blackstart.journals.data import kept_at
 from blackstart.journals.measure import Measured
 from blackstart.journals.users import Users
 from blackstart.journals.verdict import Verdict
-from blackstart.observer.samples import Outcome
 from blackstart.reports import (
     columns,
     compose,
+    crowd,
     figure_timeline,
     figure_writes,
+    ledger_rows,
+    noticed,
     proof,
     regions,
     sentences,
@@ -70,13 +73,15 @@ class View:
     data_title: str
     changes_title: str
     data_sentence: str
-    terms: Sequence[tables.Term]
-    apart: Sequence[tables.Term]
+    terms: Sequence[ledger_rows.Term]
+    apart: Sequence[ledger_rows.Term]
     writes_svg: str
     writes_narrow_svg: str
     lost: Sequence[tables.LostRow]
     lost_total: int
     region: regions.RegionView
+    noticed: noticed.NoticedView
+    crowd: crowd.CrowdView
     changes_sentence: str
     changes: Sequence[tables.ChangeRow]
     more_changes: Sequence[tables.ChangeRow]
@@ -92,8 +97,7 @@ def view(measured: Measured, verdict: Verdict, hashes: Mapping[str, str]) -> Vie
     """``hashes``: SHA-256 by file name."""
     users = measured.users
     undo_bold, undo_rest = sentences.undo_state(measured)
-    terms, apart = tables.equation(measured)
-    lost = len(measured.data.result.lost) if measured.data.result else 0
+    terms, apart = ledger_rows.equation(measured)
     return View(
         title=sentences.page_title(measured, verdict),
         meta=_meta(measured),
@@ -117,8 +121,10 @@ def view(measured: Measured, verdict: Verdict, hashes: Mapping[str, str]) -> Vie
         apart=apart,
         **_writes(measured),
         lost=tables.lost_rows(measured),
-        lost_total=lost,
+        lost_total=len(measured.data.result.lost) if measured.data.result else 0,
         region=regions.view(measured),
+        noticed=noticed.view(measured),
+        crowd=crowd.view(measured),
         **_changes(measured),
         proof=proof.lines(measured),
         trusted=sentences.trusted(verdict),
@@ -184,8 +190,7 @@ def numbers_rows(measured: Measured, users: Users) -> list[NumbersRow]:
     zero = compose.zero(measured, users)
     borders = columns.edges(users.start - zero, users.end - zero, NUMBERS_ROWS, len(users.samples))
     regions = compose.regions_of(measured, users)
-    header = users.samples.header
-    slices = columns.reduce(users.samples.rows, borders, zero, regions, header.timeout_seconds)
+    slices = columns.reduce(users.samples, borders, zero, regions)
     return [_numbers_row(column, regions) for column in slices]
 
 
@@ -242,9 +247,7 @@ def _writes(measured: Measured) -> dict[str, Any]:
     result, fault_at = measured.data.result, measured.fault_at
     if result is None or fault_at is None:
         return {"writes_svg": "", "writes_narrow_svg": ""}
-    gone = {lost.write.op for lost in result.lost}
-    acknowledged = [w for w in measured.data.writes if w.outcome is Outcome.OK and w.at is not None]
-    kept = [w.at - fault_at for w in acknowledged if w.at is not None and w.op not in gone]
+    kept = [at - fault_at for at in kept_at(measured.data)]
     lost = [lost.acknowledged - fault_at for lost in result.lost]
     return {
         "writes_svg": figure_writes.draw(kept, lost, "wide", 1012),

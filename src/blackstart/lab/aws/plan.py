@@ -38,6 +38,7 @@ class RegionPlan:
     node_groups: tuple[NodeGroupPlan, ...]
     databases: tuple[str, ...]
     caches: tuple[str, ...]
+    entrances: tuple[str, ...] = ()  # addresses that the service's name has, if not that of the gateway alone
 
 
 def region(name: str, gateway_ip: str, on_demand: int, spot: int, letters: str = "abc") -> RegionPlan:

@@ -103,6 +103,8 @@ def _address(name: str, address: str, ttl_seconds: int) -> dict[str, Any]:
 
 def _failover(plan: SeedPlan, name: str, region: RegionPlan, role: str, check: str = "") -> dict[str, Any]:
     plain = _address(name, region.gateway_ip, plan.ttl_seconds)
+    if region.entrances:
+        plain |= {"ResourceRecords": [{"Value": address} for address in region.entrances]}
     return plain | {"SetIdentifier": role.lower(), "Failover": role} | ({"HealthCheckId": check} if check else {})
 
 

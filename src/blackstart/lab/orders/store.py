@@ -35,6 +35,10 @@ CREATE TABLE IF NOT EXISTS orders (
 CREATE INDEX IF NOT EXISTS orders_unsent ON orders (id) WHERE NOT sent;
 """
 
+READ_BACK = "SELECT key, id AS place FROM orders WHERE key >= %(prefix)s AND starts_with(key, %(prefix)s)"
+"""The ledger's question. Identities are given out in the order of inserting, also after a fail-over. A key is
+unique, so an order cannot be there twice while that constraint holds; without it each row would be counted."""
+
 
 @dataclass(frozen=True)
 class Order:
