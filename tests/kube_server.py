@@ -84,13 +84,14 @@ def names(kube: Kube) -> set[str]:
 
 
 def heal(kube: Kube, count: int) -> None:
-    """Play the kubelet until the namespace has so many ready pods of the deployment."""
+    """Play the kubelet until the namespace has so many ready pods of the deployment, each on a node."""
     for _ in range(500):
         pods = kube.get(PODS, labelSelector="app=orders")["items"]
-        for pod in pods:
+        bound = [pod for pod in pods if pod["spec"].get("nodeName")]
+        for pod in bound:
             conditions = {"conditions": [{"type": "Ready", "status": "True"}], "phase": "Running"}
             kube.patch(f"{PODS}/{pod['metadata']['name']}/status", {"status": conditions})
-        if len(pods) == count:
+        if len(pods) == len(bound) == count:
             return
         time.sleep(0.02)
     raise AssertionError(pods)

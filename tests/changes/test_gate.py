@@ -214,17 +214,18 @@ def test_a_target_that_stays_busy_fails_the_fault(desk):
     assert path.read_text() == "old"
 
 
-def test_an_interrupt_puts_everything_back_and_goes_on(desk):
-    path = desk.file("a")
+def test_an_interrupt_puts_everything_back_also_what_came_before_and_goes_on(desk):
+    path, before = desk.file("a"), desk.file("b")
 
     def interrupt(boundary, changes):
         if boundary is Boundary.MARKED and path.read_text() == "new":
             raise KeyboardInterrupt
 
+    inject([desk.change(before)], desk.gate(), WRITING)
     with pytest.raises(KeyboardInterrupt):
         inject([desk.change(path)], desk.gate(boundary=interrupt), WRITING)
-    assert path.read_text() == "old"
-    assert desk.states() == ["verified"]
+    assert (path.read_text(), before.read_text()) == ("old", "old")
+    assert desk.states() == ["verified", "verified"]
 
 
 def test_a_log_that_goes_away_while_the_fault_is_in_ends_the_fault(desk):

@@ -6,6 +6,7 @@ from collections import Counter
 import crashes
 import pytest
 import sweep
+import world
 from points import EXPERIMENTS, Point, Result, every, shortened
 
 from blackstart import experiment
@@ -75,6 +76,35 @@ def test_the_same_seed_gives_the_same_times():
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_what_the_sweep_runs_is_an_experiment(name):
     experiment.check(shortened(name, "a-check"), name)
+
+
+def shop(writer, leads, follows="replica"):
+    """What a lab holds of its databases: who writes by the API, and which servers lead and follow."""
+    members = [
+        {"DBInstanceIdentifier": f"shop-us-east-1-{number}", "IsClusterWriter": number == writer} for number in (1, 2)
+    ]
+    states = {f"postgres-us-east-1-{number}": "primary" if number in leads else follows for number in (1, 2)}
+    home = {"aws": {"databases": {"shop": {"DBClusterMembers": members}}}, "stores": states | {"redis-1": "primary"}}
+    return {world.REGIONS[0]: home, world.REGIONS[1]: {"stores": {"postgres-us-west-2-1": "standby"}}}
+
+
+@pytest.mark.parametrize(
+    ("after", "same"),
+    [
+        (shop(1, [1]), True),
+        (shop(2, [2]), True),
+        (shop(2, [1]), False),
+        (shop(2, [1, 2]), False),
+        (shop(2, []), False),
+        (shop(2, [2], "down"), False),
+        (shop(2, [2]) | {world.REGIONS[1]: {"stores": {"postgres-us-west-2-1": "replica"}}}, False),
+    ],
+    ids=["as it was", "moved", "half moved", "two lead", "nobody leads", "the other one is down", "elsewhere"],
+)
+def test_after_a_fail_over_only_the_leader_may_be_another_one(after, same):
+    moved = crashes.MOVES["database-failover"]
+    assert (moved(after) == moved(shop(1, [1]))) is same
+    assert "zone-shift" not in crashes.MOVES
 
 
 def test_the_summary_counts_what_died_and_what_was_left():

@@ -1,4 +1,4 @@
-"""Labs for drills: started when a test first needs them, ended with its module."""
+"""Labs for drills: started when a test first needs them; what one module alone needs ends with it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from blackstart.clock import SystemClock
 from blackstart.lab import launch
 
 
-@pytest.fixture(scope="module")
-def start_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Lab]]:
-    """Starts labs, each with a name and a configuration (TOML text)."""
+def _labs(factory: pytest.TempPathFactory) -> Iterator[Callable[..., Lab]]:
     started: list[launch.Launched] = []
 
     def start(name: str, config: str = "") -> Lab:
-        folder = tmp_path_factory.mktemp(name)
+        folder = factory.mktemp(name)
         path = folder / "lab.toml"
         path.write_text(config)
         started.append(launch.launch(f"{name}-{os.getpid()}", path, lambda words: None, stays=False))
@@ -30,6 +28,13 @@ def start_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 
 
 @pytest.fixture(scope="module")
-def lab(start_lab: Callable[..., Lab]) -> Lab:
-    """A lab with all defaults, for the tests of one module. They leave it as they found it."""
-    return start_lab("drills")
+def start_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Lab]]:
+    """Starts labs, each with a name and a configuration (TOML text)."""
+    yield from _labs(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab with all defaults, for everybody. They leave it as they found it."""
+    for start in _labs(tmp_path_factory):
+        yield start("drills")

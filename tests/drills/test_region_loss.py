@@ -15,6 +15,8 @@ import yaml
 from lab_user import order
 from labs import experiment
 
+from blackstart.changes.clients import Clients
+
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 PERIOD_SECONDS = 0.05
 
@@ -86,16 +88,21 @@ def in_database(lab, region):
         return {key for (key,) in connection.execute("SELECT key FROM orders")}
 
 
-def test_users_move_to_the_standby_region_and_the_numbers_agree_with_others(start_lab):
-    lab = start_lab("region", "wan_delay_seconds = 0.5\n")
-    with Bystander(lab) as bystander:
-        done = lab.run("blackstart", "run", experiment("region-loss"))
+@pytest.fixture(scope="module")
+def far(start_lab):
+    """A lab whose regions are half a second apart."""
+    return start_lab("region", "wan_delay_seconds = 0.5\n")
+
+
+def test_users_move_to_the_standby_region_and_the_numbers_agree_with_others(far):
+    with Bystander(far) as bystander:
+        done = far.run("blackstart", "run", experiment("region-loss"))
     verdict = done.verdict
     assert done.code in (0, 1), done.output
     assert verdict["verdict"] in ("passed", "failed"), verdict["reason"]
     assert verdict["leftovers"] == []
 
-    lost = set(ledger(done)) - in_database(lab, "us-east-1")  # where the writer is again
+    lost = set(ledger(done)) - in_database(far, "us-east-1")  # where the writer is again
     assert verdict["lost_writes"] == len(lost) > 0
     assert 0 < verdict["rpo_seconds"] < 2.0
 
@@ -156,10 +163,15 @@ def test_operators_who_decide_not_to_fail_over_end_the_drill_and_all_is_put_back
     assert list(world.differences(before, after)) == []
 
 
-@pytest.fixture(scope="module")
-def stubborn(start_lab):
-    """A platform that never fails over."""
-    return start_lab("stubborn", "[failover]\nenabled = false\n")
+@pytest.fixture
+def stubborn(far):
+    """A platform whose automation leaves the decision to people, of whom there are none."""
+    clients = Clients(environ=far.environment())
+    standby, name = clients.kube("shop-us-west-2"), "/api/v1/namespaces/shop/configmaps"
+    standby.post(name, {"metadata": {"name": "failover"}, "data": {"mode": "manual"}})
+    yield far
+    standby.delete(f"{name}/failover")
+    clients.close()
 
 
 def test_a_platform_that_does_not_fail_over_fails_the_drill_and_is_put_back(stubborn):

@@ -81,6 +81,7 @@ def test_a_drill_killed_in_the_middle_of_its_fault_leaves_nothing_and_a_journal_
     _observer_gone(journal)
 
 
+@pytest.mark.sweep
 def test_recover_puts_back_what_a_drill_left_whose_reverter_was_killed_too(lab, before):
     drill = lab.start("chaos", "--no-version-check", "run", experiment("zone-network-loss"))
     journal = applied(lab, "zone-network-loss")

@@ -14,13 +14,17 @@ What moves, and so is left out. This is the one list; the names of the fields ar
 7. after a region drill only (``after_region_drill``): which machines the standby region has: its node groups grew and
    shrank again, and which instances they ended is their choice. How many each group has, and how they are, is compared;
 8. the history of roll-outs: revision numbers, and ReplicaSets without pods that a Deployment keeps;
-9. backups, which are taken again and again.
+9. backups, which are taken again and again;
+10. after a drill only that fails a database or a cache over inside its region (``after_failover``): which server leads.
+   Nobody fails back, because that would hurt users again. How many servers follow and how many lead, and that it is the
+   one that the API names, is compared.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -79,6 +83,24 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
 
 def _short(value: Any) -> str:
     return "nothing" if value is None else json.dumps(value)[:200]
+
+
+LED = {"postgres": "databases", "redis": "caches"}
+"""What leads and is led, by the kind of its servers."""
+
+
+def after_failover(kind: str, world: World) -> World:
+    """Without who leads at home among the servers of ``kind``."""
+    if "hidden" in world:
+        return world
+    home, group = world[REGIONS[0]], LED[kind]
+    aws, stores = home["aws"], home["stores"]
+    mine = {name: state for name, state in stores.items() if name.startswith(f"{kind}-")}
+    leaders = [int(name.rpartition("-")[2]) for name, state in mine.items() if state == "primary"]
+    counted = {"states": dict(Counter(mine.values())), "leads as told": leaders == world_aws.leaders(aws[group])}
+    others = {name: state for name, state in stores.items() if name not in mine}
+    aws = aws | {group: world_aws.led_by_anybody(aws[group])}
+    return world | {REGIONS[0]: home | {"aws": aws, "stores": others | {kind: counted}}}
 
 
 def after_region_drill(world: World) -> World:

@@ -30,6 +30,7 @@ LEFT_OUT = {
     # told with every answer, and nothing that anybody holds
     "ResponseMetadata", "SuspensionReason",
 }  # fmt: skip
+LEADS = {"IsClusterWriter", "CurrentRole"}  # 10. who leads, after a fail-over inside the region
 ASKED = {
     "acls": ("ec2", "describe_network_acls", "NetworkAcls", "NetworkAclId"),
     "subnets": ("ec2", "describe_subnets", "Subnets", "SubnetId"),
@@ -125,6 +126,24 @@ def counted(instances: Mapping[str, Any]) -> dict[str, int]:
         if state not in ("shutting-down", "terminated"):
             found[f"{group}: {state}"] = found.get(f"{group}: {state}", 0) + count
     return found
+
+
+def leaders(found: Any) -> list[int]:
+    """Numbers, as their names end with, of the servers that lead in database clusters or caches."""
+    if isinstance(found, list):
+        return [number for each in found for number in leaders(each)]
+    if not isinstance(found, dict):
+        return []
+    if found.get("IsClusterWriter") is True or found.get("CurrentRole") == "primary":
+        return [int(found.get("CacheClusterId", found.get("DBInstanceIdentifier")).rpartition("-")[2])]
+    return leaders(list(found.values()))
+
+
+def led_by_anybody(found: Any) -> Any:
+    """Database clusters or caches without who leads them."""
+    if isinstance(found, dict):
+        return {key: led_by_anybody(each) for key, each in found.items() if key not in LEADS}
+    return settled(list(map(led_by_anybody, found))) if isinstance(found, list) else found
 
 
 def _global_caches(clients: _Clients) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from blackstart.clock import SystemClock
+from blackstart.errors import LabError
 from blackstart.lab.stores import Led, Role, StoreSet
 
 HOME, STANDBY = "us-east-1", "us-west-2"
@@ -15,11 +16,12 @@ AT_HOME = {HOME: FIRST, STANDBY: FAR}
 
 
 class Server:
-    """In ``all`` servers' common history of what they were told; streams while ``hears``."""
+    """In ``all`` servers' common history of what they were told; streams while ``hears``; fails once if ``failing``."""
 
     def __init__(self, name: str, region: str, told: list[str]) -> None:
         self.name, self.region = name, region
         self.runs = self.hears = True
+        self.failing = ""
         self._told = told
 
     def alive(self) -> bool:
@@ -44,8 +46,11 @@ class Server:
         self._note("killed", runs=False)
 
     def _note(self, words: str, *, runs: bool) -> None:
-        self.runs = runs
         self._told.append(f"{self.name} {words}")
+        if self.failing and words.startswith(self.failing):
+            self.failing, self.runs = "", False
+            raise LabError(f"see that {self.name} {words}", "it has ended")
+        self.runs = runs
 
 
 class Shop:
@@ -166,6 +171,22 @@ def test_who_crashed_is_started_again_in_its_role() -> None:
                 shop.servers[name].runs = False
                 await shop.so(lambda name=name, words=words: f"{name} {words}" in shop.told)
             await shop.until("primary", "replica", "standby")
+
+    asyncio.run(story())
+
+
+def test_what_a_server_has_is_not_trusted_after_it_failed_to_follow_or_to_be_promoted() -> None:
+    async def story() -> None:
+        async with open_shop() as shop:
+            shop.servers[FAR].failing, shop.servers[FAR].runs = "follows", False
+            await shop.so(lambda: shop.told[1:] == [f"{FAR} follows {FIRST}", f"{FAR} follows {FIRST} anew"])
+            await shop.until("primary", "replica", "standby")
+            shop.told.clear()
+            shop.servers[SECOND].failing = "promoted"
+            shop.stores.want(Led(HOME, AT_HOME | {HOME: SECOND}))
+            await shop.until("replica", "primary", "standby")
+            first_try = [f"{FIRST} killed", f"{SECOND} promoted with {FIRST}", f"{SECOND} killed", f"{FIRST} leads"]
+            assert shop.told[:5] == [*first_try, f"{SECOND} follows {FIRST} anew"]
 
     asyncio.run(story())
 

@@ -110,10 +110,11 @@ def inject(
 
     Errors that may pass are waited out for ``reach.apply_seconds``. Raises Refused, ConfigInvalid or UndoLogUnusable
     with nothing changed, ApplyFailed after an error half way, with everything put back or what is not named.
-    Interrupts put everything back too, and go on.
+    Interrupts end the drill: they put back its earlier faults too, which may keep this one from healing, and go on.
     """
     changes = tuple(changes)
-    held = [entry.change for entry in gate.reach.log.entries(gate.drill.id) if entry.open]
+    earlier = [entry for entry in gate.reach.log.entries(gate.drill.id) if entry.open]
+    held = [entry.change for entry in earlier]
     request = Request(gate.scope, changes, held, gate.reach, nothing, region_drill)
     number, fault = _record(request, gate, subject, duration_seconds)
     entries = [Entry(change, gate.drill.id, number, fault, State.PLANNED, "") for change in changes]
@@ -121,8 +122,10 @@ def inject(
     try:
         attempt.run(changes)
     except BaseException as error:  # whatever ends the attempt, also an interrupt, must not leave half a fault
-        report = put_back(gate.drill.id, entries, gate.reach, never=attempt.never_applied(changes))
-        if error is not attempt.problem:
+        ends = error is not attempt.problem
+        never = attempt.never_applied(changes)
+        report = put_back(gate.drill.id, [*earlier, *entries] if ends else entries, gate.reach, never=never)
+        if ends:
             raise
         left = (*report.remaining, *report.conflicts)
         raise ApplyFailed(subject, told(error, attempt.permissions), report.restored, left) from error

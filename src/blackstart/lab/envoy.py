@@ -35,6 +35,7 @@ EDGE_HEADER = "x-edge"
 
 CHECK_SECONDS = 0.5
 CHECK_TIMEOUT_SECONDS = 0.4
+CONNECT_SECONDS = 0.1  # the kernel completes handshakes by itself, so only a way that is cut takes longer
 TRY_SECONDS = 0.8
 GATEWAY_SECONDS = 3.0
 EDGE_SECONDS = 4.0
@@ -145,7 +146,7 @@ def _pods(folder: Path) -> dict[str, Any]:
     source = {"path": str(folder / ENDPOINTS), "watched_directory": {"path": str(folder)}}
     return cluster(
         PODS,
-        connect_seconds=0.3,
+        connect_seconds=CONNECT_SECONDS,
         type="EDS",
         eds_cluster_config={"eds_config": {"path_config_source": source, "resource_api_version": "V3"}},
         lb_policy="LEAST_REQUEST",

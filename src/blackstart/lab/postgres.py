@@ -37,6 +37,8 @@ STREAMING = """
 
 RELOAD = "SELECT pg_reload_conf()"
 AUTO = "postgresql.auto.conf"
+REWOUND = "backup_label"
+"""pg_rewind leaves it behind if it took anything back."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Postgres:
         """Start as a standby of the server at ``standby_of``, or as a primary; returns when it answers queries."""
         if self.process is not None and self.process.alive():
             raise LabError(f"start {self.spec.name}", "it is running already", "kill it first")
-        self._standby_of = standby_of
+        self._standby_of, self._inherits = standby_of, None
         self._configure()
         self._signal_file.unlink(missing_ok=True)
         if standby_of is not None:
@@ -118,7 +120,7 @@ class Postgres:
 
     async def follow(self, standby_of: Address) -> None:
         """Let a running standby follow the server at ``standby_of`` from now on, whose history must contain ours."""
-        self._standby_of = standby_of
+        self._standby_of, self._inherits = standby_of, None
         await self._reconfigure()
 
     async def set_synchronous(self, standby: str) -> None:
@@ -144,15 +146,19 @@ class Postgres:
     async def rewind(self, source: Address) -> None:
         """Kill this server and take back what it has that the primary at ``source`` never got.
 
-        ``source`` must be a direct address: the whole difference is read from there.
+        ``source`` must be a direct address: the whole difference is read from there. LabError also if there is nothing
+        to take back from a server that crashed: mending itself, it went on where the primary went on otherwise.
         """
         self.kill()
+        crashed = (self._data / files.PID).exists()
         self._signal_file.unlink(missing_ok=True)  # or it could not mend itself first, as pg_rewind lets it
         # the source tells its new timeline by its last checkpoint, so there must be one since its promotion
         await _ask(source, "CHECKPOINT", f"rewind {self.spec.name}")
         origin = files.conninfo(source, f"dbname={files.DATABASE}")
         target = ("--target-pgdata", str(self._data), "--config-file", str(self._config))
         await self._tools.run("pg_rewind", *target, "--source-server", origin, "--no-sync")
+        if crashed and not (self._data / REWOUND).exists():
+            raise LabError(f"rewind {self.spec.name}", "it has mended itself and cannot follow any more")
 
     async def rejoin(self, source: Address, via: Address | None = None) -> None:
         """Come back as a standby of the primary at ``source``, following it over ``via`` (a link) if given.

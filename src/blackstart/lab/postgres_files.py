@@ -24,6 +24,8 @@ from pathlib import Path
 from blackstart.lab.parts import Account, Address
 
 DATABASE, USER, KEEPER = "shop", "shop", "replicator"
+PID = "postmaster.pid"
+"""There while a server runs, and after it crashed."""
 
 ACCESS = f"""\
 # database    user      from         how
@@ -175,8 +177,8 @@ def give(place: Path, account: Account | None) -> None:
 def release_memory(data: Path) -> None:
     """Give the System V memory segment of a killed server back to the kernel, which would keep it until a reboot.
 
-    Call it only once every process of the server is gone. Line 7 of postmaster.pid holds the segment's id.
+    Call it only once every process of the server is gone. Line 7 of ``PID`` holds the segment's id.
     """
     with suppress(OSError, IndexError, ValueError):
-        segment = int((data / "postmaster.pid").read_text().splitlines()[6].split()[1])
+        segment = int((data / PID).read_text().splitlines()[6].split()[1])
         ctypes.CDLL(None).shmctl(segment, 0, None)  # 0 is IPC_RMID

@@ -209,6 +209,7 @@ class StoreSet:
         if old in self._up:
             server = self._servers[old]
             await self._end(old, server.stop if orderly and not within else server.kill, f"gives way to {heir}")
+        self._diverged.add(heir)  # until it is done: half a promotion may have written already
         await self._servers[heir].promote(old if within else "")
         others = set(self._servers) - {heir}
         # an heir that has all that the old primary had is behind nobody
@@ -232,7 +233,9 @@ class StoreSet:
         return self._servers[name].region not in self._lost
 
     async def _follow(self, name: str) -> None:
-        await self._servers[name].follow(self._primary, name in self._diverged)
+        diverged = name in self._diverged
+        self._diverged.add(name)  # until it is done: what keeps it from following may be what it has
+        await self._servers[name].follow(self._primary, diverged)
         self._up.add(name)
         self._diverged.discard(name)
         self._astray.discard(name)

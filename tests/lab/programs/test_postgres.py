@@ -95,6 +95,25 @@ def test_a_server_whose_data_cannot_be_rewound_is_copied_anew(server, cache):
     asyncio.run(story())
 
 
+def test_a_standby_that_crashed_with_its_primary_follows_it_again(server, cache):
+    async def story():
+        primary, standby = await pair(server, cache)
+        await standby.start(standby_of=primary.spec.address)
+        await standby.wait_streaming()
+        await ask(primary, "INSERT INTO orders VALUES (1)")
+        primary.kill()
+        await primary.start()
+        await standby.rejoin(primary.spec.address)
+        await ask(primary, "INSERT INTO orders VALUES (2)")
+
+        async def follows():
+            return await ask(standby, "SELECT number FROM orders") == [1, 2]
+
+        await until(follows)
+
+    asyncio.run(story())
+
+
 def test_a_killed_primary_starts_again_with_every_commit(server, cache):
     async def story():
         primary = await alone(server, cache)
