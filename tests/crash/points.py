@@ -22,8 +22,8 @@ TRAFFIC: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """The same with another action on traffic, which no experiment has."""
 UNREAD = {"cache-cold", "region-loss-100k"}
-"""Undone once users have filled a cache again, and here nobody is left to (tests/changes/test_emptied_cache.py); and one
-that changes what region-loss does, under load (tests/load)."""
+"""One is undone once users have filled a cache again, and here nobody is left to (tests/changes/test_emptied_cache.py);
+the other changes what region-loss does, under load (tests/load)."""
 EXPERIMENTS = (
     *sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml") if path.stem not in UNREAD),
     HEALTH_CHECK,

@@ -115,7 +115,7 @@ def test_users_move_to_the_standby_region_and_the_numbers_agree_with_others(far)
     assert sum(step["seconds"] for step in steps) == pytest.approx(verdict["rto_seconds"], abs=0.01)
     assert {"detect", "decide", "reroute"} <= {step["name"] for step in steps}
     assert "us-west-2" in (done.journal / "report.html").read_text()
-    if any(part.name == "prometheus" for part in lab.status.parts):
+    if any(part.name == "prometheus" for part in far.status.parts):
         alert = verdict["alerts"]["OrdersFailing"]
         assert alert["outcome"] == "fired", alert
         assert 0 < alert["detected_seconds"] < verdict["rto_seconds"] + 10

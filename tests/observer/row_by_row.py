@@ -9,11 +9,13 @@ import math
 from collections import Counter, deque
 from collections.abc import Sequence
 from functools import reduce
-from itertools import pairwise
+from itertools import pairwise, takewhile
+from statistics import median
 from typing import NamedTuple
 
 from blackstart.errors import NotMeasured
 from blackstart.observer.analysis import Availability, Percentiles, Trust
+from blackstart.observer.edges import HELD, TAIL, TOLD_SECONDS
 from blackstart.observer.outages import Edge, Outage, last_of
 from blackstart.observer.recovery import BLIND_GAPS, BLIND_SECONDS, CLOSE, Recovery
 from blackstart.observer.samples import LATE_SHARE, Cache, Cause, Kind, Outcome, Sample, Samples
@@ -35,9 +37,20 @@ def evidence(samples: Samples, kind: Kind) -> list[Sample]:
     return [row for row in samples.rows if row.kind is kind and observed(row, timeout)]
 
 
-def fastest(rows: Sequence[Sample]) -> float:
-    """Seconds from sending to the end of the quickest ok request; 0 when none was ok."""
-    return min((row.ended - row.sent for row in rows if row.ok), default=0.0)
+class Usual(NamedTuple):
+    """How long ok requests take from sending to the end, in seconds: the quickest, and half of them at most."""
+
+    quickest: float
+    median: float
+
+    @property
+    def slow(self) -> float:
+        return self.quickest + 4 * (self.median - self.quickest)
+
+
+def usual(rows: Sequence[Sample]) -> Usual:
+    took = [row.ended - row.sent for row in rows if row.ok]
+    return Usual(min(took), median(took)) if took else Usual(0.0, 0.0)
 
 
 def runs(rows: Sequence[Sample]) -> list[tuple[int, int]]:
@@ -53,41 +66,46 @@ def runs(rows: Sequence[Sample]) -> list[tuple[int, int]]:
     return found
 
 
-def went(rows: Sequence[Sample], first: int) -> Edge:
-    """When the outage whose first request has index ``first`` began."""
-    return Edge(rows[max(first - 1, 0)].sent, rows[first].sent)
+def untold(row: Sample) -> bool:
+    return row.cause in {Cause.TIMEOUT, Cause.NONE}
 
 
-def came_back(rows: Sequence[Sample], last: int, quickest: float) -> Edge | None:
-    """When the outage whose last request has index ``last`` ended; None when nothing was ok after it.
+def went(rows: Sequence[Sample], first: int, usual: Usual) -> Edge:
+    """When the outage whose first request has index ``first`` began: between the last answer and the first failure."""
+    bad = list(takewhile(lambda row: not row.ok, rows[first:]))
+    proofs = [min(row.ended, row.sent + usual.median) if untold(row) else row.ended for row in bad]
+    failed = min(proofs)
+    sent = rows[first].sent
+    horizon = 2 * sent - failed - usual.slow
+    near = (row for row in rows[:first] if row.ok and row.ended <= failed + usual.slow and row.sent >= horizon)
+    answered = max([rows[max(first - 1, 0)].sent, *(row.ended for row in near)])
+    latest, earliest = max(answered, failed), min(answered, failed)
+    then = next((row.cause for row in bad if row.sent >= failed), None)
+    if bad[proofs.index(failed)].cause is Cause.BROKEN and then is Cause.REFUSED:
+        earliest = max(earliest, latest - TOLD_SECONDS)
+    return Edge(earliest, latest)
 
-    ``quickest`` is `fastest` of these requests.
-    """
-    known_up = None
-    for row in rows[last + 1 :]:
-        if row.ok:
-            moment = max(row.sent, row.ended - quickest)
-            known_up = moment if known_up is None else min(known_up, moment)
-    if known_up is None:
+
+def came_back(rows: Sequence[Sample], last: int, usual: Usual) -> Edge | None:
+    """When the outage whose last request has index ``last`` ended: between the last failure and the first success;
+    None when nothing was ok after it."""
+    good = [row for row in rows[last + 1 :] if row.ok]
+    if not good:
         return None
-    gap = rows[last + 1].sent - rows[last].sent
-    hung = [ended for ended in _unanswered(rows, last) if ended <= known_up]
-    known_down = max(rows[last].sent, min(max(hung, default=rows[last].sent), known_up - gap))
-    return Edge(min(known_down, known_up), known_up)
+    bad = [row for row in rows[max(0, last - TAIL + 1) : last + 1] if not row.ok]
+    down = max(row.sent if untold(row) else row.ended for row in bad)
+    took = next((row.ended - row.sent for row in reversed(bad) if not untold(row)), 0.0)
+    answered = min(row.ended for row in good)
+    good = [row for row in good if row.sent < answered]
+    waited = [r for r in good if r.sent < answered - 2 * usual.slow and r.ended <= answered + usual.slow]
+    if len(waited) >= HELD:
+        return Edge(answered - usual.quickest, answered)
+    up = min(row.ended if took >= usual.quickest else arrived(row, took, usual) for row in good)
+    return Edge(min(down, up), max(down, up))
 
 
-def _unanswered(rows: Sequence[Sample], last: int) -> list[float]:
-    """Until when requests up to index ``last`` hung while nobody was answered: the service was down until then."""
-    ended: list[float] = []
-    answered = float("inf")
-    for row in (rows[index] for index in range(last, -1, -1)):
-        if not row.ok:
-            ended.append(row.ended)
-        elif row.ended <= rows[last].sent:
-            break  # whatever hung from before this answer until after the last request hung while somebody was answered
-        else:
-            answered = min(answered, row.ended)
-    return [moment for moment in ended if moment <= answered]
+def arrived(row: Sample, took: float, usual: Usual) -> float:
+    return min(max(row.sent + took, row.ended - usual.median), row.ended)
 
 
 def first_of(one: Edge, other: Edge) -> Edge:
@@ -117,15 +135,15 @@ class _Stretch(NamedTuple):
 
 def _of_kind(samples: Samples, kind: Kind, start: float, end: float) -> list[_Stretch]:
     rows = evidence(samples, kind)
-    quickest = fastest(rows)
+    pace = usual(rows)
     found = []
     for first, last in runs(rows):
         if rows[last].intended < start or rows[first].intended >= end:
             continue
-        ended = came_back(rows, last, quickest)
+        ended = came_back(rows, last, pace)
         known = max(rows[last].sent, min(end, samples.complete_until))
         over = ended or Edge(known, known)
-        found.append(_Stretch(went(rows, first), over, last - first + 1, open=ended is None))
+        found.append(_Stretch(went(rows, first, pace), over, last - first + 1, open=ended is None))
     return found
 
 
@@ -201,7 +219,7 @@ def _edge(rows: Sequence[Sample], rule: _Rule) -> Edge | None:
     last = _last_of_outage(rows, failed, rule)
     if last is None:
         return Edge(rule.fault_at, rule.fault_at)
-    edge = came_back(rows, last, fastest(rows))
+    edge = came_back(rows, last, usual(rows))
     return edge if edge is not None and edge.latest < rule.end else None
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from blackstart.journals import users
 from blackstart.observer import analysis, samples
-from blackstart.observer.evidence import evidence
 from blackstart.observer.events import Event
+from blackstart.observer.evidence import evidence
 from blackstart.observer.lateness import allow_for_outage, allow_for_recovery
 from blackstart.observer.recorder import Recorder
 from blackstart.observer.samples import Cause, Header, JourneyInfo, Kind, Outcome, Samples

@@ -9,6 +9,7 @@ import numpy as np
 
 from blackstart.observer import analysis
 from blackstart.observer.samples import Samples
+from blackstart.observer.streams import Stream, streams
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,20 @@ def apart(samples: Samples, start: float, end: float, outage: Sequence[tuple[flo
     codes = inside.journey
     if not len(codes) or codes.min() == codes.max():
         return ()
-    counts = {code: int(np.count_nonzero(codes == code)) for code in range(int(codes.max()) + 1)}
-    return tuple(_apart(samples, inside, code, count, outage) for code, count in counts.items() if count)
+    every = streams(samples)
+    return tuple(
+        _apart(samples, inside, code, outage, [stream for stream in every if stream.journey == code])
+        for code in range(int(codes.max()) + 1)
+        if (codes == code).any()
+    )
 
 
-def _apart(samples: Samples, inside: Samples, code: int, requests: int, outage: Sequence[tuple[float, float]]) -> Apart:
+def _apart(
+    samples: Samples, inside: Samples, code: int, outage: Sequence[tuple[float, float]], of: Sequence[Stream]
+) -> Apart:
     start, end = inside.table.intended(np.array([0, -1])).tolist()
-    known = inside.observed & (inside.journey == code)
+    its = inside.journey == code
+    requests, known = int(np.count_nonzero(its)), inside.observed & its
     failed = int(np.count_nonzero(known & ~inside.ok))
     protocols = {journey.name: journey.protocol for journey in samples.header.journeys}
     name = samples.names("journey")[code]
@@ -53,7 +61,7 @@ def _apart(samples: Samples, inside: Samples, code: int, requests: int, outage: 
         failed,
         requests - int(np.count_nonzero(known)),
         analysis.latency_of(samples, start, end + samples.gap / 2, outage, code),
-        analysis.outages(samples, start, end + samples.gap / 2, code).longest,
+        analysis.outages(samples, start, end + samples.gap / 2, of).longest,
     )
 
 

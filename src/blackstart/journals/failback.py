@@ -96,7 +96,8 @@ def homecoming(samples: Samples, undo_at: float) -> Homecoming:
     """When the home region alone served users again after ``undo_at``, for at least a recovery window."""
     header = samples.header
     try:
-        found = analysis.recovery(samples, undo_at, header.recovery_share, header.recovery_window_seconds)
+        window, slowest = header.recovery_window_seconds, header.recovery_latency_seconds
+        found = analysis.recovery(samples, undo_at, header.recovery_share, window, slowest=slowest)
     except NotMeasured:
         return Homecoming(None, "nothing was watched after the undo began")
     if found.lowest is None or found.highest is None:

@@ -5,7 +5,8 @@ What each request proves, and of which moment:
 - an answer: the service was up when the answer *came*;
 - a failure that was told (refused, reset, a status): it was down when that *came*. A request that was being served
   when the outage began failed too, so its sending proves nothing;
-- a time-out: it was down when the request was *sent* or while it would usually have been served.
+- a time-out, or an answer that came too late: it was down when the request was *sent* or while it would usually have
+  been served.
 
 So an outage began after the last answer and before the first failure; and it ended after the last failure and before
 the first success, taken at the same point of their lives: on arrival if failures are told at once or never, at the
@@ -80,7 +81,7 @@ def _first_failure(stream: Stream, firsts: Places, usual: Pace) -> tuple[Floats,
         cells, there = _cells(stream, firsts[todo], width)
         inside = np.logical_and.accumulate(there & ~stream.good[cells], axis=1)
         sent, ended, cause = stream.sent(cells), stream.ended(cells), _cause(stream, cells)
-        moments = np.where(cause == Cause.TIMEOUT, np.minimum(ended, sent + usual.median), ended)
+        moments = np.where(_untold(cause), np.minimum(ended, sent + usual.median), ended)
         moments = np.where(inside, moments, np.inf)
         which = moments.argmin(axis=1)
         rows = np.arange(len(todo))
@@ -103,6 +104,7 @@ def _last_answer(stream: Stream, firsts: Places, latest: Floats, usual: Pace) ->
         cells, there = _cells(stream, firsts[todo] - 1, width, -1)
         ended = stream.ended(cells)
         counts = there & stream.good[cells] & (ended <= latest[todo][:, np.newaxis] + usual.slow)
+        counts &= stream.sent(cells) >= horizon[todo][:, np.newaxis]
         found[todo] = np.maximum(found[todo], np.where(counts, ended, -np.inf).max(axis=1))
         todo = todo[there[:, -1] & (stream.sent(cells[:, -1]) >= horizon[todo])]
         width *= 8
@@ -126,7 +128,7 @@ def _last_failure(stream: Stream, lasts: Places) -> tuple[Floats, Floats]:
     cells, there = _cells(stream, lasts, TAIL, -1)
     bad = there & ~stream.good[cells]
     sent, ended = stream.sent(cells), stream.ended(cells)
-    told = bad & (_cause(stream, cells) != Cause.TIMEOUT)
+    told = bad & ~_untold(_cause(stream, cells))
     down = np.where(told, ended, np.where(bad, sent, -np.inf)).max(axis=1)
     rows, which = np.arange(len(lasts)), told.argmax(axis=1)
     return down, np.where(told.any(axis=1), (ended - sent)[rows, which], 0.0)
@@ -160,6 +162,12 @@ def _cells(stream: Stream, places: Places, width: int, step: int = 1) -> tuple[P
     cells = places[:, np.newaxis] + step * np.arange(width)
     there: Mask = (cells >= 0) & (cells < len(stream))
     return np.clip(cells, 0, len(stream) - 1), there
+
+
+def _untold(cause: Places) -> Mask:
+    """Whether a request that was not good ended without a word of the service that it is down."""
+    found: Mask = (cause == Cause.TIMEOUT) | (cause == Cause.NONE)
+    return found
 
 
 def _cause(stream: Stream, cells: Places) -> Places:

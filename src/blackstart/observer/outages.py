@@ -103,9 +103,9 @@ def last_of(one: Edge, other: Edge) -> Edge:
     return Edge(max(one.earliest, other.earliest), min(one.latest, other.latest))
 
 
-def outages(samples: Samples, start: float, end: float, journey: int | None = None) -> Outages:
-    """All outages that touch [start, end), cut to it, in the order of time: of one ``journey`` (its index), or all."""
-    looked_at = [stream for stream in streams(samples) if journey in {None, stream.journey}]
+def outages(samples: Samples, start: float, end: float, of: Sequence[Stream] | None = None) -> Outages:
+    """All outages that touch [start, end), cut to it, in the order of time: ``of`` some of its streams, or all."""
+    looked_at = streams(samples) if of is None else of
     found = [_of_stream(stream, start, end, samples.complete_until) for stream in looked_at]
     return Outages(_merged(np.concatenate([np.empty(0, _STRETCH), *found])), start, end)
 

@@ -6,13 +6,14 @@ service are in it. Places count the requests of the stream, from 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from blackstart.observer import edges
 from blackstart.observer.record import Outcome
 from blackstart.observer.samples import Floats, Mask, Samples
 from blackstart.observer.table import Table, Where, chunks
@@ -66,16 +67,9 @@ class Stream:
         return found
 
     @cached_property
-    def quickest(self) -> float:
-        """Seconds from sending to the end of the quickest good request; 0 when none was good."""
-        least, table = np.inf, self.table
-        for part in chunks(len(self)):
-            rows = self.rows[part][self.good[part]]
-            if table.on_disk and len(rows):  # whole microseconds tell which it may be, at half the price
-                took = table.took[rows] - table.late[rows]
-                rows = rows[took == took.min()]
-            least = float(min(least, (table.ended(rows) - table.sent(rows)).min(initial=np.inf)))
-        return least if np.isfinite(least) else 0.0
+    def usual(self) -> edges.Pace:
+        """How long its good requests take."""
+        return edges.pace(self)
 
     @cached_property
     def runs(self) -> tuple[Places, Places]:
@@ -88,7 +82,7 @@ class Stream:
 
     def went(self, firsts: Places) -> tuple[Floats, Floats]:
         """When outages whose first requests have these places began: the earliest and latest moments."""
-        return self.sent(np.maximum(firsts - 1, 0)), self.sent(firsts)
+        return edges.went(self, firsts, self.usual)
 
     def came_back(self, lasts: Places) -> tuple[Floats, Floats]:
         """When outages whose last requests have these places ended: the earliest and latest moments; nan when nothing
@@ -98,13 +92,7 @@ class Stream:
         over = after < len(self)
         if not over.any():
             return earliest, latest
-        last = lasts[over]
-        known_up = self._known_up(after[over])
-        sent = self.sent(last)
-        gap = self.sent(last + 1) - sent
-        hung = self._hung(last, sent, known_up)
-        known_down = np.maximum(sent, np.minimum(hung, known_up - gap))
-        earliest[over], latest[over] = np.minimum(known_down, known_up), known_up
+        earliest[over], latest[over] = edges.came_back(self, lasts[over], after[over], self.usual)
         return earliest, latest
 
     def _next_good(self, lasts: Places) -> Places:
@@ -115,56 +103,6 @@ class Stream:
         inside[inside] = ~self.good[after[inside]]  # most runs end where they were said to
         after[inside] = ends[np.searchsorted(ends, after[inside])] + 1
         return after
-
-    def _known_up(self, firsts: Places) -> Floats:
-        """The first answer of those from ``firsts`` (good ones) on, less the time that the quickest answer took.
-
-        Nothing that was sent later than that can be earlier, so as many are looked at as it takes.
-        """
-        found, size = np.empty(len(firsts)), len(self)
-        for which, width, wider in _looks(len(firsts)):
-            cells = firsts[which] + np.arange(width)[:, np.newaxis]
-            there = cells < size
-            cells[~there] = size - 1
-            moments = np.maximum(self.sent(cells), self.ended(cells) - self.quickest)
-            found[which] = np.where(self.good[cells] & there, moments, np.inf).min(axis=0)
-            beyond = firsts[which] + width
-            more = beyond < size
-            more[more] = self.sent(beyond[more]) < found[which][more]
-            wider.append(which[more])
-        return found
-
-    def _hung(self, lasts: Places, sent: Floats, known_up: Floats) -> Floats:
-        """Until when requests up to ``lasts`` hung while nobody was answered: the service was down until then. -inf if
-        none did. ``sent``: when the last ones were; what hung longer than ``known_up`` says nothing.
-
-        Whatever hung from before an answer until after the last request hung while somebody was answered.
-        """
-        found, longest = np.empty(len(lasts)), self.table.longest
-        for which, width, wider in _looks(len(lasts)):
-            cells = lasts[which] - np.arange(width)[:, np.newaxis]
-            there = cells >= 0
-            cells[~there] = 0
-            good, ended = self.good[cells], self.ended(cells)
-            answered = np.logical_or.accumulate(good & there & (ended <= sent[which]), axis=0)
-            since = there & ~answered
-            least = np.where(good & since, ended, np.inf).min(axis=0)
-            limit = np.minimum(least, known_up[which])
-            found[which] = np.where(~good & since & (ended <= limit), ended, -np.inf).max(axis=0)
-            rest = which[~answered[-1] & (lasts[which] >= width)]
-            starts = self.places(sent[rest] - longest)  # what was due before was known by then
-            wider.append(rest[lasts[rest] - width >= starts])
-        return found
-
-
-def _looks(count: int) -> Iterator[tuple[Places, int, list[Places]]]:
-    """Which of ``count`` to look at, over how many requests, and where to put those that need more: a few first."""
-    todo, width = np.arange(count), FIRST_LOOK
-    while len(todo):
-        wider: list[Places] = []
-        for part in chunks(len(todo), max(AT_ONCE // width, 1)):
-            yield todo[part], width, wider
-        todo, width = np.concatenate(wider), width * WIDER
 
 
 def streams(samples: Samples, slowest: float | None = None) -> list[Stream]:

@@ -83,7 +83,8 @@ class Watched:
             window = header.recovery_window_seconds
             settled = settled or known >= begun + settle_seconds or bool(shows(samples, fault, known))
             if known >= begun + window and settled:
-                found = analysis.recovery(samples, fault, header.recovery_share, window)
+                slowest = header.recovery_latency_seconds
+                found = analysis.recovery(samples, fault, header.recovery_share, window, slowest=slowest)
                 if found.seconds is not None:
                     return found.seconds if found.seconds <= limit_seconds else None
             if header.ended is not None or (settled and known >= fault + limit_seconds + window):
