@@ -53,7 +53,7 @@ $(VENV)/.lab-installed: $(VENV)/bin/python pyproject.toml
 	@touch $@
 
 $(VENV)/.dev-installed: $(VENV)/bin/python pyproject.toml
-	@$(PIP) -e '.[lab,dev]'
+	@$(PIP) -e '.[lab,load,dev]'
 	@touch $@ $(VENV)/.lab-installed
 
 clean:

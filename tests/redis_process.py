@@ -3,6 +3,7 @@
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -21,6 +22,7 @@ class RedisProcess:
             self.port = free.getsockname()[1]
         self.address = f"redis://127.0.0.1:{self.port}"
         self.client = redis.Redis(port=self.port, protocol=2)
+        self._folder = tempfile.TemporaryDirectory(prefix="blackstart-redis-")  # for what it sends to replicas
         self._start()
 
     def restart(self) -> None:
@@ -31,6 +33,9 @@ class RedisProcess:
         self._process.kill()
         self._process.wait()
         self.client.close()
+
+    def forget(self) -> None:
+        self._folder.cleanup()
 
     def pause(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
@@ -45,7 +50,7 @@ class RedisProcess:
                 self.client.set(f"product:{number}", "x")
 
     def _start(self) -> None:
-        quick = ["--save", "", "--repl-diskless-sync-delay", "0"]
+        quick = ["--save", "", "--repl-diskless-sync-delay", "0", "--dir", self._folder.name]
         command = [str(redis_server()), "--port", str(self.port), "--bind", "127.0.0.1", *quick]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(1000):
@@ -64,3 +69,4 @@ def running() -> Iterator[RedisProcess]:
         yield server
     finally:
         server.end()
+        server.forget()

@@ -24,10 +24,7 @@ from blackstart.changes.reach import Reach, open_reach
 from blackstart.changes.residue import Residue
 from blackstart.clock import Clock, SystemClock, iso
 from blackstart.errors import BlackstartError, JournalUnreadable
-from blackstart.journals import close, folder, restoration
-from blackstart.observer import samples
-from blackstart.observer.floor import Floor
-from blackstart.reports import html
+from blackstart.journals import folder, restoration
 from blackstart.scope import Scope
 
 LAST_LOOK_SECONDS = 30.0
@@ -147,6 +144,8 @@ def stop_conditions(journal: Path, reach: Reach) -> Conditions:
         return Conditions()
     found: list[Any] = list(conditions(wanted, reach.clients))
     if wanted.availability is not None:
+        from blackstart.observer.floor import Floor
+
         found.append(Floor(journal, reach.clock, wanted.availability, wanted.seconds))
     return Conditions(tuple(found), wanted.every_seconds, wanted.patience_seconds)
 
@@ -165,6 +164,8 @@ def _on_done(journal: Path, clock: Clock, prove: Callable[[], object], ending: r
 
 def _wait_for_observer(journal: Path, clock: Clock) -> None:
     """The observer of a drill that is gone watches users a little longer; its last samples belong in the report."""
+    from blackstart.observer import samples
+
     deadline = clock.monotonic() + LAST_LOOK_SECONDS
     while clock.monotonic() < deadline:
         try:
@@ -178,6 +179,10 @@ def _wait_for_observer(journal: Path, clock: Clock) -> None:
 def conclude(journal: Path, prove: Callable[[], object] | None = None) -> None:
     """Judge and report what is on disk, after ``prove`` has added whether everything is put back; a journal that cannot
     be read any more does not stop a recovery."""
+    # Loaded only here: what puts things back must start at once.
+    from blackstart.journals import close
+    from blackstart.reports import html
+
     try:
         if prove is not None:
             prove()
