@@ -19,7 +19,7 @@ lab: $(VENV)/.lab-installed  ## the embedded lab alone, until Ctrl-C
 	@$(BIN)/blackstart lab up
 
 test: $(VENV)/.dev-installed  ## every test, on real processes; ARGS=tests/changes only some
-	$(BIN)/python $(if $(ARGS),-m pytest $(ARGS),tests/run.py)
+	$(BIN)/python $(if $(ARGS),-m pytest $(ARGS),tests/run.py $(ALSO))
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

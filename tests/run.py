@@ -1,7 +1,8 @@
 """Every test, in several pytest processes at the same time, because most tests wait most of the time.
 
 Run by ``make test``. Prints how far each is, then the whole output of each, then how much of the product's code they
-ran; exits with 1 if one of them failed, or if that was less than pyproject.toml wants.
+ran; exits with 1 if one of them failed, or if that was less than pyproject.toml wants. Each line of the file that is
+its only argument, if there is one, is a command that runs beside them as one of them, when there is room.
 """
 
 import subprocess
@@ -16,20 +17,19 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 COVERING = (sys.executable, "-m", "slipcover")
-MEASURING = ("observer",)
-"""Observer and service share a process here: one that is short of time measures nothing, so few run beside it."""
 SHARDS = (
-    MEASURING,
+    ("observer",),
     ("drills/test_region*.py", "drills/test_[!r]*.py"),  # the labs of the first are gone before the others' begins
-    ("changes/test_[a-k]*.py",),
     ("changes/test_[p-z]*.py",),
-    ("weather", "lab"),
+    ("weather",),
+    ("changes/test_[a-k]*.py",),
+    ("lab",),
     (),
     ("changes/test_[l-o]*.py",),
     ("crash",),
 )
-BESIDE, AT_ONCE = 3, 4
-"""So many run while one measures, and afterwards: with more, a test waits longer than clients do."""
+AT_ONCE = 5
+"""With more, a test waits longer than clients do."""
 PATIENT = "changes/"
 """What measures nothing leaves the processors to what does."""
 LOOK_SECONDS, TOLD_SECONDS = 1.0, 30.0
@@ -37,7 +37,7 @@ LOOK_SECONDS, TOLD_SECONDS = 1.0, 30.0
 
 @dataclass
 class Shard:
-    """One pytest process; its output is in ``output``, and what it ran in ``covered``."""
+    """One pytest process, or what runs as one; its output is in ``output``, and what it ran in ``covered``."""
 
     name: str
     process: subprocess.Popen
@@ -51,34 +51,36 @@ class Shard:
         return next((line.split()[-1] for line in reversed(lines) if line.endswith("%]")), "0%]").strip("[]")
 
 
-def start(folder: Path) -> Iterator[Shard]:
+def start(folder: Path, also: Sequence[str]) -> Iterator[Shard]:
     """Each folder of tests, or part of one, is in one shard; what no shard names is in the one without names."""
     named = {name.partition("/")[0] for shard in SHARDS for name in shard}
     others = sorted(path for path in HERE.iterdir() if path.name not in named and _has_tests(path))
     running: list[Shard] = []
-    for number, names in enumerate(SHARDS, 1):
-        paths = [path for name in names for path in sorted(HERE.glob(name))]
-        paths += others if not names else []
-        if number == BESIDE + 1:
-            wait(running[:1])
+    for number, names in enumerate((*SHARDS, *also), 1):
         wait(running, AT_ONCE - 1)
-        name = ", ".join((*names, *(path.name for path in paths if path in others)))
-        patient = any(each.startswith(PATIENT) for each in names)
-        running.append(_started(name, paths, folder / f"{number}", patient=patient))
+        running.append(_shard(names, others, folder / f"{number}"))
         yield running[-1]
 
 
-def _started(name: str, paths: Sequence[Path], output: Path, *, patient: bool) -> Shard:
+def _shard(names: str | Sequence[str], others: Sequence[Path], output: Path) -> Shard:
     covered = output.with_suffix(".json")
+    if isinstance(names, str):
+        return Shard(names, _begun(["bash", "-c", names], output), output, covered)
+    paths = [path for name in names for path in sorted(HERE.glob(name))] if names else others
+    patient = any(each.startswith(PATIENT) for each in names)
     command = [
         *(["nice", "-n", "5"] if patient else []),
         *COVERING,
         *("--source", "src/blackstart", "--json", "--out", str(covered)),
         *("-m", "pytest", "-q", "--durations=15", *map(str, paths)),
     ]
+    name = ", ".join(names or (path.name for path in others))
+    return Shard(name, _begun(command, output), output, covered)
+
+
+def _begun(command: Sequence[str], output: Path) -> subprocess.Popen:
     with output.open("wb") as file:
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
-    return Shard(name, process, output, covered)
+        return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
 
 
 def _has_tests(path: Path) -> bool:
@@ -95,11 +97,12 @@ def wait(shards: list[Shard], left: int = 0) -> None:
             print(" · ".join(f"shard {number}: {shard.far}" for number, shard in enumerate(shards, 1)), flush=True)
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
+    also = [line for path in arguments for line in Path(path).read_text().splitlines() if line]
     with tempfile.TemporaryDirectory(prefix="blackstart-tests-") as folder:
         shards: list[Shard] = []
         try:
-            for shard in start(Path(folder)):
+            for shard in start(Path(folder), also):
                 shards.append(shard)
             wait(shards)
         finally:
@@ -129,4 +132,4 @@ def _covers_enough(shards: list[Shard]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

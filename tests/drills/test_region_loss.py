@@ -94,6 +94,33 @@ def far(start_lab):
     return start_lab("region", "wan_delay_seconds = 0.5\n")
 
 
+@pytest.fixture
+def stubborn(far):
+    """A platform whose automation leaves the decision to people, of whom there are none."""
+    clients = Clients(environ=far.environment())
+    standby, name = clients.kube("shop-us-west-2"), "/api/v1/namespaces/shop/configmaps"
+    standby.post(name, {"metadata": {"name": "failover"}, "data": {"mode": "manual"}})
+    yield far
+    standby.delete(f"{name}/failover")
+    clients.close()
+
+
+def test_a_platform_that_does_not_fail_over_fails_the_drill_and_is_put_back(stubborn):
+    before = world.dump(stubborn.environment())
+    impatient = stubborn.folder / "impatient.yaml"
+    changed = yaml.safe_load(Path(experiment("region-loss")).read_text())
+    changed["extensions"][0]["expects"]["rto_seconds"] = 10
+    changed["method"] = changed["method"][:2]
+    changed["method"][1]["provider"]["arguments"]["limit_seconds"] = 12
+    impatient.write_text(yaml.safe_dump(changed))
+    done = stubborn.run("blackstart", "run", str(impatient))
+    assert done.code == 1, done.output
+    assert done.verdict["verdict"] == "failed"
+    assert done.verdict["rto_seconds"] is None
+    assert done.verdict["leftovers"] == []
+    assert world.settled(stubborn.environment(), before) == before
+
+
 def test_users_move_to_the_standby_region_and_the_numbers_agree_with_others(far):
     with Bystander(far) as bystander:
         done = far.run("blackstart", "run", experiment("region-loss"))
@@ -161,30 +188,3 @@ def test_operators_who_decide_not_to_fail_over_end_the_drill_and_all_is_put_back
     assert "rds.global_failover" not in kinds
     after = world.settled(ready.environment(), before, 60, but=world.after_region_drill)
     assert list(world.differences(before, after)) == []
-
-
-@pytest.fixture
-def stubborn(far):
-    """A platform whose automation leaves the decision to people, of whom there are none."""
-    clients = Clients(environ=far.environment())
-    standby, name = clients.kube("shop-us-west-2"), "/api/v1/namespaces/shop/configmaps"
-    standby.post(name, {"metadata": {"name": "failover"}, "data": {"mode": "manual"}})
-    yield far
-    standby.delete(f"{name}/failover")
-    clients.close()
-
-
-def test_a_platform_that_does_not_fail_over_fails_the_drill_and_is_put_back(stubborn):
-    before = world.dump(stubborn.environment())
-    impatient = stubborn.folder / "impatient.yaml"
-    changed = yaml.safe_load(Path(experiment("region-loss")).read_text())
-    changed["extensions"][0]["expects"]["rto_seconds"] = 10
-    changed["method"] = changed["method"][:2]
-    changed["method"][1]["provider"]["arguments"]["limit_seconds"] = 12
-    impatient.write_text(yaml.safe_dump(changed))
-    done = stubborn.run("blackstart", "run", str(impatient))
-    assert done.code == 1, done.output
-    assert done.verdict["verdict"] == "failed"
-    assert done.verdict["rto_seconds"] is None
-    assert done.verdict["leftovers"] == []
-    assert world.settled(stubborn.environment(), before) == before

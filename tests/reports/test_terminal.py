@@ -36,7 +36,7 @@ def test_the_outcome_fits_80_columns_and_begins_with_the_verdict(drilled, plan):
 
 def test_it_tells_rto_with_its_error_and_steps_rpo_availability_outage_and_undo(region_loss):
     text = outcome(measure(region_loss))
-    assert "✓ recovery time     11.7 ± 0.2 s    ≤ 15 s      3.32 s to spare" in text
+    assert "✓ recovery time     11.6 ± 0.1 s    ≤ 15 s      3.35 s to spare" in text
     assert "✕ lost writes       3 of 536" in text
     for words in (
         "✓ data age",
