@@ -218,11 +218,11 @@ def test_an_observer_that_cannot_keep_its_history_stops_and_says_so(bed):
 
 def test_an_observer_that_was_held_up_blames_itself_and_not_the_service(bed):
     async def drill():
-        async with bed(timeout_seconds=1.0) as b:
+        async with bed(timeout_seconds=2.0) as b:
 
             async def play():
                 await asyncio.sleep(0.4)
-                SystemClock().sleep(2.0)
+                SystemClock().sleep(3.0)
                 await asyncio.sleep(1.0)
 
             return await b.watch(play)
