@@ -51,12 +51,12 @@ def database():
 def watch(names, tmp_path):
     """``watch(service fields, journeys, …)``: what an observer saw in half a second, and the events it noted."""
 
-    def go(journeys=(), *, seconds=0.5, rate=100, meanwhile=None, stores=None, **service):
+    def go(journeys=(), *, seconds=0.5, rate=100, patience=3.0, meanwhile=None, stores=None, **service):
         fields = {"name": "orders", "host": HOST, "port": 9, "dns": f"127.0.0.1:{names.port}", "home_region": REGION}
         settings = Settings(
             scope=Scope(environment="test"),
             service=Service(**{**fields, **service}),
-            observer=Observing(rate=rate, timeout_seconds=0.5),
+            observer=Observing(rate=rate, timeout_seconds=patience),
             stores=stores or Stores(),
             journeys=tuple(journeys),
         )
@@ -208,7 +208,7 @@ def test_a_cache_that_hangs_costs_each_request_its_time_and_no_more(cache, watch
     basket = [journey("basket", "redis", 1, target=REGION, read="GET product:1", write="SET a 1", write_share=0.5)]
     stores = Stores(caches={REGION: cache.address})
     try:
-        seen, _ = watch(basket, stores=stores, meanwhile=cache.pause, seconds=0.8)
+        seen, _ = watch(basket, stores=stores, meanwhile=cache.pause, seconds=0.8, patience=0.5)
     finally:
         cache.go_on()
     hung = [row for row in seen.rows if row.cause is Cause.TIMEOUT]
