@@ -10,7 +10,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-CORE = ["tests/journals", "tests/reports", "tests/hypotheses", "tests/test_experiment.py", "tests/test_settings.py"]
+CORE = ["tests/reports", "tests/hypotheses", "tests/test_experiment.py", "tests/test_settings.py"]
 
 
 def build(folder: Path) -> Path:

@@ -106,12 +106,14 @@ def _fill_cache(lab):
         cache.set("product:1", "{}")
 
 
+@pytest.mark.sweep
 def test_a_user_who_may_only_read_cannot_do_what_was_planned(lab, reading):
     done = lab.run("blackstart", "run", experiment("pod-kill"), KUBECONFIG=reading)
     assert done.code != 0
     assert "403" in (done.journal / "journal.json").read_text()
 
 
+@pytest.mark.sweep
 def test_a_drill_passes_with_just_its_permissions_and_meets_the_targets_that_were_planned(lab, grant, calls):
     told = json.loads(lab.run("blackstart", "permissions", experiment("pod-kill"), "--json").output)
     mine = grant(told["kubernetes"], "blackstart")
