@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ SERVER = (
     "asyncio.run(serve(KubeSpec('us-east-1', 'shop', '127.0.0.1', int(sys.argv[1]), 9999.0, 9999.0)))"
 )
 CLUSTER, CONTEXT, NAMESPACE = "shop", "shop-admin", "shop"
+MADE_SECONDS = 60.0  # others may have the processor
 LABELS = {"app": "orders", "blackstart": "allowed"}
 PODS, WORKLOADS = f"/api/v1/namespaces/{NAMESPACE}/pods", f"/apis/apps/v1/namespaces/{NAMESPACE}"
 ORDERS = f"{WORKLOADS}/deployments/orders"
@@ -29,20 +31,25 @@ ORDERS = f"{WORKLOADS}/deployments/orders"
 @contextmanager
 def running(folder: Path) -> Iterator[dict[str, str]]:
     """What points a client at it; its kubeconfig goes to ``folder``."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-c", SERVER, str(port)])
+    process, port = _started()
     try:
-        for _ in range(600):
-            with socket.socket() as knock:
-                if knock.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
         yield {"KUBECONFIG": str(_kubeconfig(f"http://127.0.0.1:{port}", folder / "config", {}))}
     finally:
         process.kill()
         process.wait()
+
+
+def _started() -> tuple[subprocess.Popen, int]:
+    """The server and its port. Another test may take a port that was free, and then this one ends: so another one."""
+    while True:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        process = subprocess.Popen([sys.executable, "-c", SERVER, str(port)])
+        while process.poll() is None:
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+                return process, port
+            time.sleep(0.05)
 
 
 def as_member(environ: dict[str, str], folder: Path, group: str) -> dict[str, str]:
@@ -130,12 +137,11 @@ def bury(kube: Kube) -> None:
 
 def await_field(kube: Kube, path: str, wanted: Callable[[Any], bool]) -> Any:
     """The object at ``path`` once its controllers have made it as ``wanted``."""
-    for _ in range(500):
-        found = kube.get(path)
-        if wanted(found):
-            return found
+    until = time.monotonic() + MADE_SECONDS
+    while not wanted(found := kube.get(path)):
+        assert time.monotonic() < until, found
         time.sleep(0.02)
-    raise AssertionError(found)
+    return found
 
 
 def make_ready(kube: Kube, selector: str = "app=orders") -> None:

@@ -19,19 +19,22 @@ ROOT = HERE.parent
 COVERING = (sys.executable, "-m", "slipcover")
 MEASURING = ("observer",)
 """Observer and service share a process here: one that is short of time measures nothing, so few run beside it."""
-SHARDS = (
+LONG = (
     MEASURING,
-    ("drills/test_region*.py", "drills/test_[!r]*.py"),  # the labs of the first are gone before the others' begins
     ("changes/test_[p-z]*.py",),
-    ("lab",),
-    ("weather",),
     ("changes/test_[a-k]*.py",),
+    ("drills/test_region*.py", "drills/test_[!r]*.py"),  # the labs of the first are gone before the others' begins
+    ("lab",),
     (),
+)
+SHORT = (
     ("changes/test_[l-o]*.py",),
+    ("weather",),
     ("crash",),
 )
-BESIDE, AT_ONCE = 3, 5
-"""So many run while one measures, and afterwards: with more, a test waits longer than clients do."""
+BESIDE, AT_ONCE = 3, 4
+"""So many run while one measures, and afterwards: with more, a test waits longer than clients do. Those beside it are
+patient ones."""
 PATIENT = "changes/"
 """What measures nothing leaves the processors to what does."""
 LOOK_SECONDS, TOLD_SECONDS = 1.0, 30.0
@@ -55,10 +58,10 @@ class Shard:
 
 def start(folder: Path, also: Sequence[str]) -> Iterator[Shard]:
     """Each folder of tests, or part of one, is in one shard; what no shard names is in the one without names."""
-    named = {name.partition("/")[0] for shard in SHARDS for name in shard}
+    named = {name.partition("/")[0] for shard in (*LONG, *SHORT) for name in shard}
     others = sorted(path for path in HERE.iterdir() if path.name not in named and _has_tests(path))
     running: list[Shard] = []
-    for number, names in enumerate((*SHARDS, *also), 1):
+    for number, names in enumerate((*LONG, *also, *SHORT), 1):
         if number == BESIDE + 1:
             wait(running[:1])
         wait(running, AT_ONCE - 1)

@@ -8,11 +8,11 @@ import pytest
 
 from blackstart import recovery
 from blackstart.changes.clients import Clients
+from blackstart.changes.leftovers import Residue
 from blackstart.changes.log import Drill, Fault, Mark
 from blackstart.changes.model import TAG, Change, State
 from blackstart.changes.owner import here
 from blackstart.changes.recover import Recovery
-from blackstart.changes.residue import Residue
 from blackstart.changes.sqlite_log import SqliteLog
 from blackstart.changes.undo import UndoReport
 from blackstart.scope import Target

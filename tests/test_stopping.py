@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -40,12 +41,29 @@ def moto(tmp_path_factory):
         yield url
 
 
+WAITING = """
+import pathlib, time
+
+def wait():
+    time.sleep(60)
+
+def swallow():
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        pass
+
+def go_on():
+    pathlib.Path("went-on").touch()
+"""
+
+
 class Team:
     """A folder with settings and an experiment that inverts a health check and then waits for a minute."""
 
     def __init__(self, folder: Path, url: str, clients: Clients) -> None:
         self.folder = folder
-        (folder / "waiting.py").write_text("import time\n\ndef wait():\n    time.sleep(60)\n")
+        (folder / "waiting.py").write_text(WAITING)
         own = {"BLACKSTART_CONFIG": str(folder / "blackstart.toml"), "PYTHONPATH": str(folder)}
         self.environ = {**os.environ, **moto_server.environ(url), **own}
         self.route53 = clients.aws("route53")
@@ -57,12 +75,15 @@ class Team:
         )
         self.settings()
         self.experiment = folder / "waiting.yaml"
-        self.experiment.write_text(yaml.safe_dump(self._experiment()))
+        self.waits("wait")
+
+    def waits(self, *names: str) -> None:
+        self.experiment.write_text(yaml.safe_dump(self._experiment(names)))
 
     def settings(self, conditions: str = "") -> None:
         (self.folder / "blackstart.toml").write_text(SETTINGS.format(folder=self.folder, conditions=conditions))
 
-    def _experiment(self):
+    def _experiment(self, waits=("wait",)):
         def python(name, kind, module, func, **arguments):
             provider = {"type": "python", "module": module, "func": func, "arguments": arguments}
             return {"name": name, "type": kind, "provider": provider}
@@ -74,7 +95,7 @@ class Team:
             "controls": [{"name": "blackstart", "provider": {"type": "python", "module": "blackstart.control"}}],
             "method": [
                 python("fail", "action", "blackstart.actions.traffic", "fail_health_check", health_check=self.check),
-                python("wait", "probe", "waiting", "wait"),
+                *(python(each, "probe", "waiting", each) for each in waits),
             ],
             "rollbacks": [python("back", "action", "blackstart.actions.recovery", "undo")],
         }
@@ -137,6 +158,19 @@ def test_stop_ends_a_long_wait_undoes_and_the_verdict_says_who_did_it(team):
     assert "The drill was stopped" in verdict["reason"]
     assert "ran `blackstart stop`: users complain" in verdict["reason"]
     assert json.loads(team.blackstart("status", "--json").stdout)["drills"] == []
+
+
+@pytest.mark.parametrize("waits", [("swallow", "go_on"), ("swallow",)])
+def test_an_interrupt_that_an_activity_swallows_ends_the_drill_all_the_same(team, waits):
+    team.waits(*waits)
+    drill = team.start()
+    (journal,) = team.journals
+    team.wait_until(lambda: "swallow" in (team.folder / "output").read_text())
+    drill.send_signal(signal.SIGINT)
+    assert drill.wait(60) == 1
+    assert (team.inverted, (team.folder / "went-on").exists()) == (False, False)
+    assert team.verdict()["verdict"] == "inconclusive"
+    assert json.loads((journal / "journal.json").read_text())["status"] == "interrupted"
 
 
 @pytest.mark.sweep

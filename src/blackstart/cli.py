@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from blackstart import cli_journals
 from blackstart.errors import BlackstartError, ConfigInvalid, UndoIncomplete
 
 app = typer.Typer(
@@ -153,16 +154,9 @@ def show_status(as_json: JsonFlag = False) -> None:
     typer.echo(json.dumps(found, indent=2) if as_json else status.describe(found))
 
 
-@app.command()
-def report(folder: Annotated[Path, typer.Argument(help="A journal folder.")]) -> None:
-    """Write the report of a journal anew."""
-    from blackstart.reports import html
-
-    typer.echo(str(html.render(folder)))
-
-
 log = typer.Typer(help="The undo log.", no_args_is_help=True)
 app.add_typer(log, name="log")
+app.add_typer(cli_journals.app)
 
 
 @log.command()

@@ -22,6 +22,7 @@ from blackstart import experiment
 from blackstart.clock import SystemClock
 from blackstart.errors import BlackstartError
 from blackstart.journals import folder
+from blackstart.publish import tell
 from blackstart.reports import terminal
 from blackstart.runner import ANNOUNCE_VARIABLE, PROBLEM_SUFFIX, SOURCE_VARIABLE
 from blackstart.source import Source
@@ -44,11 +45,19 @@ def before_experiment_control(context: Mapping[str, Any], configuration: Mutable
 
 
 def before_activity_control(context: Mapping[str, Any], configuration: Mapping[str, Any]) -> None:
-    """InterruptExecution, once, for a drill that was told to stop; its rollbacks still have to run."""
+    """InterruptExecution, once, for a drill that was told to stop, or whose interrupt an activity has swallowed; its
+    rollbacks still have to run."""
     drill = configuration.get(drills.DRILL_KEY)
     reason = drill.must_end() if isinstance(drill, drills.RunningDrill) else ""
     if reason:
         raise InterruptExecution(f"the drill was stopped ({reason}), so it ends here and puts everything back")
+
+
+def before_rollback_control(context: Mapping[str, Any], configuration: Mapping[str, Any]) -> None:
+    """From here on nothing ends what puts things in order."""
+    drill = configuration.get(drills.DRILL_KEY)
+    if isinstance(drill, drills.RunningDrill):
+        drill.ending = True
 
 
 def after_experiment_control(
@@ -65,6 +74,8 @@ def after_experiment_control(
     state["deviated"] = bool(toolkit_deviated) or verdict.exit_code != 0
     if ANNOUNCE_VARIABLE not in os.environ:
         terminal.show(Console(highlight=False), measured, verdict, drill.journal / folder.REPORT)
+        for problem in tell.problems(drill.journal):
+            Console(stderr=True, highlight=False).print(problem, markup=False, soft_wrap=True)
 
 
 def _file(environ: Mapping[str, str], arguments: Sequence[str]) -> str:

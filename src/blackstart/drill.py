@@ -17,22 +17,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from blackstart import experiment, interrupts, settings
+from blackstart import experiment, settings
 from blackstart.changes.clients import Clients
 from blackstart.changes.gate import Gate, UndoReport, inject, open_gate, undo
 from blackstart.changes.keeping import Keeper, Keeping
 from blackstart.changes.model import Change
 from blackstart.changes.registry import Kinds
 from blackstart.clock import Clock
-from blackstart.errors import BlackstartError, JournalUnreadable, JournalUnwritable, Refused, UndoLogUnusable
-from blackstart.journals import calls_source, close, folder, monitored, restoration, watching
+from blackstart.errors import BlackstartError, JournalUnwritable, Refused, UndoLogUnusable
+from blackstart.interrupts import Interrupts, one_passes
+from blackstart.journals import archiving, calls_source, chain, close, folder, monitored, restoring, watching
 from blackstart.journals.measure import Measured
 from blackstart.journals.verdict import Verdict
 from blackstart.load.process import LoadHandle
-from blackstart.observer import events, ledger, process, readback
+from blackstart.observer import ledger, process, readback
 from blackstart.observer.events import EventLog
 from blackstart.observer.replicas import Replicas
 from blackstart.observer.samples import Outcome
+from blackstart.publish import tell
 from blackstart.reports import html
 from blackstart.settings import Settings
 from blackstart.source import Source, record_of
@@ -41,7 +43,7 @@ JOURNAL_KEY = "blackstart_journal"
 DRILL_KEY = "blackstart_drill"
 SEED_VARIABLE = "BLACKSTART_SEED"
 AFTER_UNDO_SECONDS = 3.0
-COMPLETED = "completed"
+COMPLETED, INTERRUPTED = "completed", "interrupted"  # as the toolkit says it
 
 
 @runtime_checkable
@@ -98,7 +100,8 @@ class RunningDrill:
     clock: Clock
     observer: process.ObserverHandle | None = None
     load: LoadHandle | None = None
-    interrupted: bool = False
+    ending: bool = False
+    interrupts: Interrupts = field(default_factory=Interrupts)
     kept: list[Keeping] = field(default_factory=list)
     one_fault: threading.Lock = field(default_factory=threading.Lock)
 
@@ -128,6 +131,7 @@ class RunningDrill:
                 nothing=nothing,
                 region_drill=region_drill,
             )
+        chain.note(self.journal, chain.FAULT, "drill", self.clock)
         if region_drill:
             (most, _), *_ = Counter(change.target.region for change in changes).most_common(1)
             _tell(self, "lost", region=most)
@@ -157,14 +161,14 @@ class RunningDrill:
 
     def must_end(self) -> str:
         """Why this drill was told to stop, when that is first known; "" if it was not, and from then on, because what
-        puts it in order must go on. A log that does not answer is the reverter's care."""
-        if self.interrupted:
+        puts it in order (``ending``) must go on. A log that does not answer is the reverter's care."""
+        if self.ending:
             return ""
+        reason = self.interrupts.heard
         with contextlib.suppress(UndoLogUnusable):
-            reason = self.gate.reach.log.stopping(self.id)
-            self.interrupted = bool(reason)
-            return reason
-        return ""
+            reason = self.gate.reach.log.stopping(self.id) or reason
+        self.ending = bool(reason)
+        return reason
 
 
 def opened(configuration: Mapping[str, Any] | None, subject: str) -> OpenDrill:
@@ -195,33 +199,43 @@ def begin(source: Source, fault: str, clock: Clock, seed: int, environ: Mapping[
     record = record_of(source, extension, in_force, clock, fault=fault, seed=seed)
     journal = folder.create(Path(in_force.journals).absolute(), record)
     close.open_verdict(journal)
+    chain.note(journal, chain.OPENED, "drill", clock)
     try:
-        gate = open_gate(in_force.scope, record.drill, record.title, journal, log_url=in_force.undo_log, clock=clock)
+        who = in_force.scope, record.drill, record.title, journal
+        gate = open_gate(*who, log_url=in_force.undo_log, archive_region=in_force.archive.region, clock=clock)
     except BlackstartError:
         shutil.rmtree(journal, ignore_errors=True)  # nothing began, so there is nothing to read
         raise
     events = EventLog(journal, clock, record.origin_monotonic)
     drill = RunningDrill(record.drill, journal, in_force, gate, events, random.Random(seed), clock)
     try:
+        drill.interrupts.listen()
         drill.observer = process.start(journal, in_force, record.drill, record.origin_monotonic)
     except BlackstartError as error:
         _tell(drill, "note", text=str(error))
         end(drill, None)
         raise
+    tell.begun(journal, in_force.publish, clock)
     return drill
 
 
 def end(drill: RunningDrill, toolkit: Mapping[str, Any] | None) -> tuple[Measured, Verdict]:
     """Put back what is left, watch users a little longer, judge, report, and close the journal.
 
-    ``toolkit`` is Chaos Toolkit's own journal. The first interrupt meanwhile is late news and passes; another one
-    leaves the rest to the reverter.
+    ``toolkit`` is Chaos Toolkit's own journal, which does not know of an interrupt that an activity swallowed. The
+    first interrupt meanwhile is late news and passes; another one leaves the rest to the reverter.
     """
-    with interrupts.one_passes():
+    drill.interrupts.leave()
+    if toolkit is not None and drill.interrupts.heard:
+        toolkit = {**toolkit, "status": INTERRUPTED}
+    with one_passes():
         try:
-            return _end(drill, toolkit)
+            outcome = _end(drill, toolkit)
         finally:
             drill.gate.close()
+        archiving.conclude(drill.journal, chain.CLOSED, "drill", drill.clock, drill.settings.archive)
+        tell.ended(drill.journal, drill.settings.publish, drill.clock, outcome)
+        return outcome
 
 
 def _end(drill: RunningDrill, toolkit: Mapping[str, Any] | None) -> tuple[Measured, Verdict]:
@@ -231,7 +245,8 @@ def _end(drill: RunningDrill, toolkit: Mapping[str, Any] | None) -> tuple[Measur
     reason = drill.gate.reach.log.stopping(drill.id)
     if reason:
         _tell(drill, "stop", reason=reason)
-    restoration.record(drill.id, drill.journal, drill.gate.reach, "drill")
+    restoring.record(drill.id, drill.journal, drill.gate.reach, "drill")
+    chain.note(drill.journal, chain.UNDONE, "drill", drill.clock)
     if report.verified or report.restored or drill.gate.reach.log.entries(drill.id):
         drill.clock.sleep(AFTER_UNDO_SECONDS)
     if drill.observer is not None:
@@ -239,7 +254,7 @@ def _end(drill: RunningDrill, toolkit: Mapping[str, Any] | None) -> tuple[Measur
             watching.homecoming(drill.journal, drill.clock)
         drill.observer.stop()  # before the last check, so that no write comes after it
         _check_ledger(drill)
-    _ask_for_calls(drill)
+    calls_source.ask(drill.journal, drill.settings.evidence.calls_url, drill.settings.service.home_region, drill.clock)
     monitored.record(drill.journal, drill.settings.monitoring, drill.clock)
     if toolkit is not None:
         folder.write_json(drill.journal / folder.TOOLKIT, toolkit)
@@ -257,19 +272,6 @@ def _check_ledger(drill: RunningDrill) -> None:
         readback.record_check(drill.journal, drill.settings.service, drill.clock, replicas=replicas)
     except BlackstartError as error:
         _tell(drill, "note", text=str(error))
-
-
-def _ask_for_calls(drill: RunningDrill) -> None:
-    """Copy the platform's record of calls from the fault on, where there is one; a journal that cannot take it ends
-    without."""
-    url = drill.settings.evidence.calls_url
-    with contextlib.suppress(JournalUnwritable, JournalUnreadable):
-        began = events.fault_at(drill.journal)
-        if url and began is not None:
-            since = began + events.origin(drill.journal)
-            lost = {str(event.fields["region"]) for event in events.read(drill.journal) if event.kind == "lost"}
-            regions = lost or {drill.settings.service.home_region}
-            calls_source.collect(drill.journal, url, regions, since, drill.clock)
 
 
 def _tell(drill: RunningDrill, kind: str, **fields: Any) -> None:

@@ -16,6 +16,8 @@
     ├── JournalUnwritable  a line of a journal could not be put on disk
     ├── LabError           the embedded lab could not do what was asked
     │   └── MissingPart    a program or package that the lab stands on is not installed
+    ├── NotTold            one whom [publish] names was not told of a drill; the drill is not affected
+    ├── CannotServe        the web view could not begin: a package, the folder or the address is missing
     └── ApiError           the lab's Kubernetes API refuses a request; in lab.kube.status, seen by its clients only
 
 Each message is one sentence: what was wanted, what was seen, what was done about it, what you can do.
@@ -207,3 +209,63 @@ class LabError(BlackstartError):
 
 class MissingPart(LabError):
     """A program or package that the lab stands on is not installed."""
+
+
+@dataclass
+class NotPrinted(BlackstartError):
+    """The report could not be written to ``target`` in the format that was asked for."""
+
+    target: str
+    problem: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"could not write {self.target}: {self.problem}; {self.advice}"
+
+
+@dataclass
+class NotTold(BlackstartError):
+    """``to``, one whom ``[publish]`` names, was not told of a drill; the drill itself is not affected."""
+
+    to: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.to} was not told of the drill: {self.problem}; `blackstart publish FOLDER` tries again"
+
+
+@dataclass
+class CannotServe(BlackstartError):
+    """The web view of ``what``, a folder or an address, could not begin."""
+
+    what: str
+    problem: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"could not serve {self.what}: {self.problem}; {self.advice}"
+
+
+@dataclass
+class UnknownFormat(BlackstartError):
+    """A form of the report that there is not, or not there."""
+
+    wanted: str
+    known: tuple[str, ...]
+    why: str
+
+    def __str__(self) -> str:
+        why = self.why or "there is no such form"
+        return f"no report was written in the form {self.wanted!r}: {why}; choose of {', '.join(self.known)}"
+
+
+@dataclass
+class NotArchived(BlackstartError):
+    """The journal copy at ``url`` could not be written or read; the journal itself is as it was."""
+
+    url: str
+    problem: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"the archive {self.url} did not work: {self.problem}" + (f"; {self.advice}" if self.advice else "")

@@ -22,9 +22,11 @@ from blackstart.access import KUBERNETES, Aws, Call, Kubernetes, Need, arn, in_n
 from blackstart.changes import conditions, dynamo_table, identity, residue
 from blackstart.changes.clients import Clients
 from blackstart.errors import ConfigInvalid
+from blackstart.journals import archive
 from blackstart.monitoring import cloudwatch
 from blackstart.observer import watch
 from blackstart.planning import REFUSED, Planned, plan
+from blackstart.publish import cloudwatch as published
 from blackstart.reports.policies import iam_policies, kubernetes_manifests
 
 NARROWED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
@@ -82,7 +84,9 @@ def needed(planned: Planned) -> Iterator[Need]:
     evidence = planned.settings.evidence
     yield from watch.needs(evidence, _cluster(evidence.kube_context), account)
     yield from cloudwatch.needs(planned.settings.monitoring)
+    yield from published.needs(planned.settings.publish)
     yield from _residue(planned)
+    yield from archive.needs(planned.settings.archive)
     yield from _undo_log(planned.settings.undo_log, account)
 
 

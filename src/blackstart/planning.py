@@ -147,7 +147,7 @@ def plan(
     clients = Clients(attempts=ATTEMPTS, environ=environ, read_only=True, record=calls.append)
     clock, seed = clock or SystemClock(), _seed(environ) if seed is None else seed
     with _log(in_force.undo_log) as (log, problem):
-        reach = Reach(log, Kinds(), clients, clock, Mirror(None, "plan", clock))
+        reach = Reach(log, Kinds(), clients, clock, Mirror(None, "plan", clock), archive_region=in_force.archive.region)
         drill = PlannedDrill(in_force.scope, reach, random.Random(seed), problem)
         try:
             probes = [found for each in activities if (found := _ask(each, drill, configuration, file))]

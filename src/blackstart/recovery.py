@@ -6,7 +6,7 @@ import getpass
 import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -14,17 +14,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from blackstart import settings
+from blackstart import redaction, settings
 from blackstart.changes import recover, resolve, reverter, stop
 from blackstart.changes.conditions import Condition, conditions
+from blackstart.changes.leftovers import Residue
 from blackstart.changes.log import Block, Drill, UndoLog
 from blackstart.changes.logs import open_log
 from blackstart.changes.lookout import Conditions
 from blackstart.changes.reach import Reach, open_reach
-from blackstart.changes.residue import Residue
 from blackstart.clock import Clock, SystemClock, iso
-from blackstart.errors import BlackstartError, JournalUnreadable
-from blackstart.journals import folder, restoration
+from blackstart.errors import BlackstartError, ConfigInvalid, JournalUnreadable
+from blackstart.journal_settings import Archive
+from blackstart.journals import folder, restoring
 from blackstart.scope import Scope
 
 LAST_LOOK_SECONDS = 30.0
@@ -112,20 +113,43 @@ def _conclude(log: UndoLog, drills: Iterable[str], clock: Clock) -> dict[str, Re
     residue = {}
     for found in filter(None, map(log.find, drills)):
         journal = _folder(found)
-        proof = restoration.record(found.id, journal, _reach(log, clock, found), "recover")
+        proof = restoring.record(found.id, journal, _reach(log, clock, found), "recover")
         if proof is not None:
             residue[found.id] = proof.residue
         if journal is not None:
             conclude(journal)
+            _seal(journal, "recover", clock)
     return residue
+
+
+def _seal(journal: Path, by: str, clock: Clock) -> None:
+    """Close the journal anew; what was written meanwhile is in it."""
+    from blackstart.journals import archiving, chain, sealing
+
+    try:
+        wanted = settings.current().archive
+    except ConfigInvalid:  # what puts things back needs no configuration
+        wanted = Archive()
+    sealing.wait_until_still(journal, clock)
+    archiving.conclude(journal, chain.RECOVERED, by, clock, wanted)
+    _tell(journal, clock)
+
+
+def _tell(journal: Path, clock: Clock) -> None:
+    """Whoever is told of drills is told how this one ended; a configuration that is not there names nobody."""
+    from blackstart.publish import tell
+
+    with suppress(BlackstartError):
+        tell.ended(journal, settings.current().publish, clock)
 
 
 def revert(log: str, drill: str, journal: Path, pipe: int, ready: int) -> None:
     """The reverter's process, from its first line to its last."""
+    redaction.guard_stderr(journal)  # it is reverter.log
     clock = SystemClock()
     opened = open_log(log)
     reach = open_reach(opened, journal, "reverter", clock)
-    prove = partial(restoration.record, drill, journal, reach, "reverter")
+    prove = partial(restoring.record, drill, journal, reach, "reverter")
     done = partial(_on_done, journal, clock, prove)
     reverter.run(drill, reach, pipe, ready, done, conditions=stop_conditions(journal, reach))
     opened.close()
@@ -160,6 +184,7 @@ def _on_done(journal: Path, clock: Clock, prove: Callable[[], object], ending: r
     conclude(journal, prove)
     _wait_for_observer(journal, clock)
     conclude(journal)
+    _seal(journal, "reverter", clock)
 
 
 def _wait_for_observer(journal: Path, clock: Clock) -> None:

@@ -25,6 +25,7 @@ from blackstart.journals import folder as folders
 from blackstart.journals.close import to_json
 from blackstart.journals.measure import measure
 from blackstart.journals.verdict import judge
+from blackstart.publish import tell
 from blackstart.reports import live, terminal
 
 ANNOUNCE_VARIABLE = "BLACKSTART_ANNOUNCE"
@@ -114,4 +115,6 @@ def _conclude(found: Path, as_json: bool) -> int:
         typer.echo(json.dumps(to_json(measured, verdict), indent=2))
     else:
         terminal.show(Console(highlight=False), measured, verdict, found / folders.REPORT)
+    for problem in tell.problems(found):
+        typer.echo(problem, err=True)
     return verdict.exit_code

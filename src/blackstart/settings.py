@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from blackstart import journeys as journey
 from blackstart.errors import ConfigInvalid
+from blackstart.journal_settings import Archive, Coverage, Publish, Redact
 from blackstart.journeys import Journey
 from blackstart.monitoring_settings import Monitoring
 from blackstart.scope import Scope
@@ -170,6 +171,10 @@ class Settings(_Table):
     ledger: Ledger = Ledger()
     prices: Prices = Prices()
     monitoring: Monitoring = Monitoring()
+    archive: Archive = Archive()
+    redact: Redact = Redact()
+    publish: Publish = Publish()
+    coverage: Coverage = Coverage()
     journals: str = Field(default="journals", description="folder for journals, relative to the working folder")
     undo_log: str = Field(default="", description="URL of the undo log; empty: sqlite in the user's state folder")
 

@@ -68,6 +68,8 @@ def record_of(
         seed=seed,
         versions=_versions(),
         sha256=source.sha256,
+        redact=in_force.redact.patterns,
+        tags=tuple(map(str, source.data.get("tags", ()))),
     )
 
 

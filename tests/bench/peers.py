@@ -18,6 +18,14 @@ def beside() -> Path:
     return _python("beside", (*PINNED, str(ROOT)))
 
 
+REPORTING = ("chaostoolkit", "chaostoolkit-reporting==0.18.0", "pypandoc_binary==1.17", "setuptools<81")
+
+
+def reporting() -> Path:
+    """The Python of Chaos Toolkit with what makes its reports, pandoc included."""
+    return _python("reporting", REPORTING)
+
+
 def _python(name: str, packages: tuple[str, ...]) -> Path:
     home = ROOT / "build" / "bench" / name
     found = home / "bin" / "python"

@@ -1,6 +1,6 @@
 """Figures of this machine, ours beside the peer's from the same run. Run by ``make bench``; asserts nothing.
 
-``run.py [gate] [zone] [pods] [power] [start] [lab] [ledger] [observer] [analysis]`` measures only these parts.
+``run.py [gate] [zone] [pods] [power] [start] [lab] [ledger] [observer] [analysis] [report]`` measures only these parts.
 """
 
 import json
@@ -211,6 +211,49 @@ def analysis(folder: Path) -> Iterable[Row]:
     yield Row("memory of all that", "{:,.0f} MiB", [each["mebibytes"] for each in taken], [], "≤ 500 MB: 476 MiB")
 
 
+def history(folder: Path) -> Iterable[Row]:
+    """The history page of ten thousand journals: first without an index, then with it; no peer has one."""
+    program = [sys.executable, str(HERE / "history.py")]
+    subprocess.run([*program, "plant", str(folder)], check=True)
+    first, *warm = [_json([*program, "read", str(folder)], dict(os.environ)) for _ in range(1 + RUNS)]
+    yield Row("history of 10,000 journals, first", SECONDS, [first["seconds"]], [], "≤ 30 s")
+    yield Row("the same with its index", SECONDS, [each["seconds"] for each in warm], [], "≤ 2 s")
+    for name in ("imports", "index", "page"):
+        yield Row(f"  of it {name}", SECONDS, [each[name] for each in warm], [])
+    yield Row("memory of all that", "{:,.0f} MiB", [each["mebibytes"] for each in warm], [])
+
+
+def report(folder: Path) -> Iterable[Row]:
+    """A million samples to a page; the peer's page has none."""
+    program = [sys.executable, str(HERE / "report.py")]
+    journal = folder / "region-loss" / "20261123T140300Z"
+    subprocess.run([*program, "plant", str(journal)], check=True)
+    taken = [_json([*program, "render", str(journal)], dict(os.environ)) for _ in range(RUNS)]
+    theirs = _chaos_report(folder, program)
+    title = "report of 1,000,000 samples; chaos report, of none"
+    yield Row(title, SECONDS, [each["seconds"] for each in taken], theirs, "≤ 1.5 s")
+    for name in ("imports", "processor"):
+        yield Row(f"  of it {name}, processor time", SECONDS, [each[name] for each in taken], [])
+    yield Row("memory of that", "{:,.0f} MiB", [each["mebibytes"] for each in taken], [], "≤ 300 MB: 286 MiB")
+    yield Row("size of the page", "{:,.0f} kB", [each["kilobytes"] for each in taken], [], "< 1,000 kB")
+
+
+def _chaos_report(folder: Path, program: list[str]) -> list[float]:
+    python = peers.reporting()
+    find = "import pypandoc, os; print(os.path.dirname(pypandoc.get_pandoc_path()))"
+    pandoc = subprocess.run([python, "-c", find], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    journal, taken = folder / "journal.json", []
+    subprocess.run([*program, "peer", str(journal)], check=True)
+    environ = {**os.environ, "PATH": f"{pandoc}{os.pathsep}{os.environ['PATH']}"}
+    chaos = [str(python.parent / "chaos"), "--no-version-check", "report", "--export-format=html", str(journal)]
+    for _ in range(RUNS):
+        began = time.monotonic()
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run([*chaos, str(folder / "report.html")], check=True, env=environ, cwd=folder, **quiet)
+        taken.append(time.monotonic() - began)
+    return taken
+
+
 PARTS: dict[str, Callable[[Path], Iterable[Row]]] = {
     "gate": gate,
     "zone": zones,
@@ -221,6 +264,8 @@ PARTS: dict[str, Callable[[Path], Iterable[Row]]] = {
     "ledger": ledger,
     "observer": observer,
     "analysis": analysis,
+    "report": report,
+    "history": history,
 }
 
 
@@ -235,7 +280,7 @@ def main(wanted: list[str]) -> None:
                 theirs = row.shown.format(statistics.median(row.theirs)) if row.theirs else "–"
                 table.add_row(row.what, *told, theirs, row.bar)
     console.print(table)
-    console.print(f"peer: {', '.join(peers.PINNED)}")
+    console.print(f"peer: {', '.join(dict.fromkeys((*peers.PINNED, *peers.REPORTING)))}")
 
 
 if __name__ == "__main__":

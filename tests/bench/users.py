@@ -21,7 +21,7 @@ from blackstart.reports import crowd
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENT = "region-loss-100k"
-MOST_SECONDS = 900
+MOST_SECONDS = 1800
 SAMPLE_SECONDS = 2.0
 PROGRAM = [sys.executable, "-m", "blackstart"]
 
@@ -72,7 +72,7 @@ def drill(users: int, per_second: int, folder: Path) -> Path:
 
 
 def main() -> None:
-    users, per_second, *_ = [*map(int, sys.argv[1:]), *(100_000, 500)[len(sys.argv) - 1 :]]
+    users, per_second, *_ = [*map(int, sys.argv[1:]), *(100_000, 300)[len(sys.argv) - 1 :]]
     folder = Path(tempfile.mkdtemp(prefix="blackstart-users-"))
     usage = Usage()
     usage.start()

@@ -12,13 +12,14 @@ from blackstart.changes import residue
 from blackstart.changes.clients import Clients
 from blackstart.changes.gate import inject
 from blackstart.changes.kind import Kind
+from blackstart.changes.leftovers import Residue, Tagged, Whose
 from blackstart.changes.log import Drill, Fault, Mark
 from blackstart.changes.model import TAG, Change, State, new_id
 from blackstart.changes.network import find_vpc
 from blackstart.changes.network_acl import find_acls, plan_black_hole
 from blackstart.changes.owner import here
 from blackstart.changes.registry import Kinds
-from blackstart.changes.residue import Tagged, Whose, scan
+from blackstart.changes.residue import scan
 from blackstart.changes.undo import undo
 from blackstart.errors import ServiceUnreachable
 from blackstart.scope import Target
@@ -71,7 +72,7 @@ def record(reach, *changes, drill="drill-1", state=State.VERIFIED):
 
 
 def test_a_drill_that_changed_nothing_leaves_nothing_to_look_for(aws_reach):
-    assert scan("drill-1", aws_reach) == residue.Residue()
+    assert scan("drill-1", aws_reach) == Residue()
 
 
 def test_after_an_undo_nothing_is_found_although_tags_outlive_what_carried_them(aws_gate, clients, ec2, vpc):
@@ -79,7 +80,7 @@ def test_after_an_undo_nothing_is_found_although_tags_outlive_what_carried_them(
     inject(plan_black_hole(found, ["us-east-1a"], find_acls(clients, found)), aws_gate, "cutting off us-east-1a")
     assert undo("drill-1", aws_gate.reach).complete
     assert ec2.describe_tags(Filters=[{"Name": "key", "Values": [TAG]}])["Tags"]
-    assert scan("drill-1", aws_gate.reach) == residue.Residue(("us-east-1 (EC2 tags)",))
+    assert scan("drill-1", aws_gate.reach) == Residue(("us-east-1 (EC2 tags)",))
 
 
 def test_an_acl_that_is_left_is_found_and_known_as_ours(aws_reach, tagged):
@@ -157,7 +158,7 @@ def test_a_region_that_answers_again_in_time_is_no_problem(aws_reach, monkeypatc
         clients.close()
 
     found = scan("drill-1", replace(aws_reach, clients=clients, clock=Meanwhile(5.0, back)))
-    assert found == residue.Residue(("us-east-1 (EC2 tags)",))
+    assert found == Residue(("us-east-1 (EC2 tags)",))
 
 
 def test_credentials_of_another_account_prove_nothing(aws_reach):
@@ -246,13 +247,13 @@ def test_labelled_objects_in_the_namespace_are_found(kube_reach):
     found = scan("drill-1", kube_reach)
     kube.delete("/api/v1/namespaces/shop/configmaps/left")
     assert [(each.whose, str(each)) for each in found.found] == [(Whose.OURS, "configmaps shop/left in cluster shop")]
-    assert scan("drill-1", kube_reach) == residue.Residue(("cluster shop (labels in shop)",))
+    assert scan("drill-1", kube_reach) == Residue(("cluster shop (labels in shop)",))
 
 
 def test_a_type_that_the_cluster_does_not_serve_is_passed_over(kube_reach, monkeypatch):
     record(kube_reach, change(kind="kubernetes.pod_deletion", **IN_SHOP))
     monkeypatch.setitem(residue.OBJECTS, "gadgets", "/apis/gadgets.test/v1")
-    assert scan("drill-1", kube_reach) == residue.Residue(("cluster shop (labels in shop)",))
+    assert scan("drill-1", kube_reach) == Residue(("cluster shop (labels in shop)",))
 
 
 def test_a_server_that_does_not_even_know_pods_is_a_problem(kube_reach, cluster, moto_url, tmp_path):

@@ -55,12 +55,14 @@ def velero(kube_environ):
     task = loop.create_task(serve())
     thread = threading.Thread(target=loop.run_until_complete, args=(served(),))
     thread.start()
-    kube_server.await_field(kube, "/apis", lambda found: any(each["name"] == "velero.io" for each in found["groups"]))
-    kube_server.await_field(kube, f"{API}/backups", lambda found: found["items"])
-    yield kube
-    loop.call_soon_threadsafe(task.cancel)
-    thread.join()
-    loop.close()
+    try:
+        kube_server.await_field(kube, "/apis", lambda found: "velero.io" in {each["name"] for each in found["groups"]})
+        kube_server.await_field(kube, f"{API}/backups", lambda found: found["items"] or task.done())
+        yield kube
+    finally:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        loop.close()
     kube.delete(f"{CONFIG}/prices")
     kube.delete(f"{kube_server.WORKLOADS}/deployments/till", {"propagationPolicy": "Background"})
     kube.patch(f"{NAMESPACES}/{NAMESPACE}", {"metadata": {"labels": {"blackstart": None}}})
@@ -122,9 +124,10 @@ def test_the_quota_is_what_keeps_pods_away(plan, velero, kube_clients):
     velero.delete(f"{quotas}/{change.id}")
     velero.patch(f"/apis/apps/v1/namespaces/{change.target.id}/deployments/till", {"spec": {"replicas": 1}})
     pods = f"{NAMESPACES}/{change.target.id}/pods"
-    (pod,) = kube_server.await_field(velero, pods, lambda found: found["items"])["items"]
+    kube_server.await_field(velero, pods, lambda found: found["items"])
     velero.delete(f"/apis/apps/v1/namespaces/{change.target.id}/deployments/till")
-    velero.delete(f"{pods}/{pod['metadata']['name']}", {"gracePeriodSeconds": 0})  # as a kubelet would
+    for pod in velero.items(pods):  # one, or what the deployment had before it was patched
+        velero.delete(f"{pods}/{pod['metadata']['name']}", {"gracePeriodSeconds": 0})  # as a kubelet would
     put_back(change, kube_clients)
 
 

@@ -17,7 +17,7 @@ PASSAGES = [
     *("undoing", "undone", "undoing", "undone", "marking", "marked", "verifying", "verified", "marking", "marked"),
 ]
 SAMPLE = [
-    "zone-network-loss/drill:SIGKILL@marked:1+revert:SIGKILL@undone:1",
+    pytest.param("zone-network-loss/drill:SIGKILL@marked:1+revert:SIGKILL@undone:1", marks=pytest.mark.sweep),
     "zone-network-loss/drill:with-reverter@applied:2+recover:SIGKILL@undone:1",
     "region-loss/drill:group@applied:3",
 ]

@@ -31,8 +31,16 @@ def nothing_left(lab, before):
     assert json.loads(lab.run("blackstart", "status", "--json").output) == {"blocked": None, "drills": []}
 
 
-def test_killing_pods_by_plain_chaos_run_passes_and_leaves_nothing(lab, before):
-    done = lab.run("chaos", "--no-version-check", "run", experiment("pod-kill"))
+def telling(lab, folder):
+    """Settings that have drills told to a folder, and to somebody who is not there."""
+    told = f'[publish.grafana]\nurl = "http://127.0.0.1:9"\n[publish.textfile]\nfolder = "{folder}"\n[evidence]'
+    return lab.with_settings("telling", (r"\[evidence\]", f"{PATIENT}\n{told}"))
+
+
+def test_killing_pods_by_plain_chaos_run_passes_and_leaves_nothing(lab, before, tmp_path):
+    """And those are told of it who want to know; that one of them is not there changes nothing."""
+    settings = telling(lab, tmp_path)
+    done = lab.run("chaos", "--no-version-check", "run", experiment("pod-kill"), BLACKSTART_CONFIG=settings)
     assert done.code == 0, done.output
     assert "PASSED" in done.output
     assert done.verdict["verdict"] == "passed"
@@ -41,6 +49,12 @@ def test_killing_pods_by_plain_chaos_run_passes_and_leaves_nothing(lab, before):
     killed = [line for line in done.changes if line["state"] == "applied"]
     assert len(killed) == 2
     assert {"journal.json", "report.html", "samples.bin", "ledger.jsonl"} <= set(os.listdir(done.journal))
+    assert 'verdict="passed"} 1.0' in (tmp_path / "blackstart_pod-kill_lab.prom").read_text()
+    told = [json.loads(line) for line in (done.journal / "published.jsonl").read_text().splitlines()]
+    assert [(each["to"], each["moment"], each["told"]) for each in told] == [
+        ("grafana", "started", False), ("grafana", "passed", False), ("textfile", "passed", True),
+    ]  # fmt: skip
+    assert "Grafana at http://127.0.0.1:9 was not told of the drill" in done.output
     nothing_left(lab, before)
 
 
@@ -66,8 +80,11 @@ def _cut(lab) -> list[str]:
     return sorted(aws["subnets"][subnet]["AvailabilityZone"] for subnet, acl in aws["guards"].items() if acl in denying)
 
 
-def test_a_drill_killed_in_the_middle_of_its_fault_leaves_nothing_and_a_journal_marked_as_cut_off(lab, before):
-    drill = lab.start("chaos", "--no-version-check", "run", experiment("zone-network-loss"))
+def test_a_drill_killed_in_the_middle_of_its_fault_leaves_nothing_and_a_journal_marked_as_cut_off(
+    lab, before, tmp_path
+):
+    settings = telling(lab, tmp_path)
+    drill = lab.start("chaos", "--no-version-check", "run", experiment("zone-network-loss"), BLACKSTART_CONFIG=settings)
     journal = applied(lab, "zone-network-loss")
     os.kill(drill.pid, signal.SIGKILL)
     drill.communicate()
@@ -79,6 +96,8 @@ def test_a_drill_killed_in_the_middle_of_its_fault_leaves_nothing_and_a_journal_
     assert verdict["cut_off"] is True
     assert "cut off" in verdict["reason"]
     _observer_gone(journal)
+    until((tmp_path / "blackstart_zone-network-loss_lab.prom").exists)
+    assert 'verdict="inconclusive"} 1.0' in (tmp_path / "blackstart_zone-network-loss_lab.prom").read_text()
 
 
 @pytest.mark.sweep

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from blackstart.changes.residue import Whose
+from blackstart.changes.leftovers import Whose
 from blackstart.journals.measure import Measured, measure
 
 sys.path.append(str(Path(__file__).parent))

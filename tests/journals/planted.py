@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from blackstart.changes.leftovers import Found, Residue, Whose
 from blackstart.changes.log import Mark
 from blackstart.changes.mirror import Mirror
 from blackstart.changes.model import Change, State
-from blackstart.changes.residue import Found, Residue, Whose
 from blackstart.clock import iso
 from blackstart.journals import folder as folders
 from blackstart.journals.close import open_verdict

@@ -4,6 +4,7 @@ import pytest
 
 from blackstart.errors import JournalUnreadable
 from blackstart.journals import folder as folders
+from blackstart.observer import jsonl
 
 
 def test_a_drill_gets_a_folder_named_by_experiment_and_utc_start(planted, tmp_path):
@@ -58,3 +59,20 @@ def test_json_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path):
     folders.write_json(path, {"verdict": "failed", "reason": "größer"})
     assert json.loads(path.read_text(encoding="utf-8"))["reason"] == "größer"
     assert [each.name for each in tmp_path.iterdir()] == ["verdict.json"]
+
+
+@pytest.mark.parametrize("started", ["9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+00:00", "2026-11-23T14:03:00"])
+def test_a_moment_that_no_drill_began_at_is_told(planted, tmp_path, started):
+    journal = folders.create(tmp_path, planted.drill(planted.Plan()))
+    drill = json.loads((journal / folders.DRILL).read_text()) | {"started": started}
+    (journal / folders.DRILL).write_text(json.dumps(drill))
+    with pytest.raises(JournalUnreadable, match="started"):
+        folders.read_drill(journal)
+
+
+def test_what_is_no_text_comes_back_as_it_was(tmp_path):
+    said = {"text": "half of a pair: \ud83d, and a whole one: 🔥"}
+    folders.write_json(tmp_path / "said.json", said)
+    jsonl.append(tmp_path / "said.jsonl", said)
+    assert json.loads((tmp_path / "said.json").read_text(encoding="utf-8")) == said
+    assert jsonl.read(tmp_path / "said.jsonl") == [said]

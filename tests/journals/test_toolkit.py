@@ -4,7 +4,7 @@ import pytest
 from chaoslib.experiment import run_experiment
 
 from blackstart.errors import Refused
-from blackstart.journals.toolkit import ToolkitRun, read
+from blackstart.journals.toolkit import read
 
 
 def four() -> int:
@@ -54,7 +54,17 @@ def test_a_probe_outside_its_tolerance_is_a_deviation_and_not_an_error(run):
 
 
 def test_a_run_that_went_well_has_nothing_to_tell(run):
-    assert run([activity("four", "four", tolerance=4)], []) == ToolkitRun(status="completed")
+    found = run([activity("four", "four", tolerance=4)], [])
+    assert (found.status, found.raised, found.deviations) == ("completed", (), ())
+    assert [(each.name, each.phase, each.status) for each in found.activities] == [
+        ("four", "before", "succeeded"),
+        ("four", "after", "succeeded"),
+    ]
+
+
+def test_what_a_failed_start_kept_from_running_is_told(run):
+    found = run([activity("four", "four", tolerance=5)], [activity("four again", "four")])
+    assert [each.name for each in found.activities if not each.status] == ["four again", "four"]
 
 
 @pytest.mark.parametrize("journal", [None, {}, {"run": 5}, {"run": [None, "x"]}, {"steady_states": {"before": []}}])

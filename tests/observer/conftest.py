@@ -15,8 +15,9 @@ from dnslib.server import BaseResolver, DNSLogger, DNSServer
 
 from blackstart.clock import SystemClock
 from blackstart.observer import samples
-from blackstart.observer.observe import Spec, observe
+from blackstart.observer.observe import observe
 from blackstart.observer.samples import Cause, Header, Kind, Outcome, Sample, Samples
+from blackstart.observer.spec import Spec
 from blackstart.scope import Scope
 from blackstart.settings import Observing, Service, Settings
 

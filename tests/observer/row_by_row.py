@@ -77,8 +77,11 @@ def went(rows: Sequence[Sample], first: int, usual: Usual) -> Edge:
     failed = min(proofs)
     sent = rows[first].sent
     horizon = 2 * sent - failed - usual.slow
-    near = (row for row in rows[:first] if row.ok and row.ended <= failed + usual.slow and row.sent >= horizon)
-    answered = max([rows[max(first - 1, 0)].sent, *(row.ended for row in near)])
+    before = [row for row in rows[:first] if row.ok]
+    quick = [row.ended for row in before if row.ended - row.sent <= usual.slow]
+    waited = [row for row in before if row.ended - row.sent > usual.slow and row.sent >= horizon]
+    told = [row.ended for row in waited if row.ended <= failed + usual.slow]
+    answered = max([rows[max(first - 1, 0)].sent, *quick, *told])
     latest, earliest = max(answered, failed), min(answered, failed)
     then = next((row.cause for row in bad if row.sent >= failed), None)
     if bad[proofs.index(failed)].cause is Cause.BROKEN and then is Cause.REFUSED:

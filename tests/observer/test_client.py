@@ -1,14 +1,18 @@
 """The observer against a service that keeps its own log of the truth."""
 
 import asyncio
+import subprocess
+import sys
 from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from blackstart.clock import SystemClock
 from blackstart.errors import NotMeasured
-from blackstart.observer import analysis, ledger
+from blackstart.observer import analysis, ledger, samples
+from blackstart.observer.observe import observe
 from blackstart.observer.samples import Cause, Kind, Outcome
 
 GAPS = 1.5  # what an edge may be off by, in sampling gaps
@@ -216,18 +220,24 @@ def test_an_observer_that_cannot_keep_its_history_stops_and_says_so(bed):
         asyncio.run(drill())
 
 
-def test_an_observer_that_was_held_up_blames_itself_and_not_the_service(bed):
+def test_an_observer_that_was_held_up_blames_itself_and_not_the_service(spec, port):
     async def drill():
-        async with bed(timeout_seconds=2.0) as b:
+        stop, begun = asyncio.Event(), asyncio.Event()
+        watching = asyncio.create_task(observe(orders, stop, SystemClock(), begun.set))
+        await begun.wait()
+        await asyncio.sleep(0.4)
+        SystemClock().sleep(3.0)
+        await asyncio.sleep(1.0)
+        stop.set()
+        await watching
 
-            async def play():
-                await asyncio.sleep(0.4)
-                SystemClock().sleep(3.0)
-                await asyncio.sleep(1.0)
-
-            return await b.watch(play)
-
-    seen = asyncio.run(drill())
+    orders = spec(timeout_seconds=2.0)
+    command = [sys.executable, str(Path(__file__).with_name("apart.py")), "127.0.0.1", str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as service:
+        assert service.stdout.readline() == b"listening\n"
+        asyncio.run(drill())
+        service.communicate(timeout=20)
+    seen = samples.read(orders.folder)
     assert sum(row.cause is Cause.UNSENT for row in seen.rows) > 50
     found = analysis.availability(seen, 0, seen.complete_until)
     assert found.failed + found.unknown == 0

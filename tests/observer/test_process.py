@@ -73,7 +73,7 @@ def test_killed_it_leaves_a_journal_that_can_be_read(planted_at, port, spec):
 PARENT = """
 import json, sys, time
 from blackstart.observer import process
-from blackstart.observer.observe import Spec
+from blackstart.observer.spec import Spec
 orders = Spec.from_json(json.loads(sys.argv[1]))
 handle = process.start(orders.folder, orders.settings, orders.drill, orders.origin_monotonic, grace_seconds=0.7)
 print(handle.pid, flush=True)

@@ -37,11 +37,11 @@ def test_memory_does_not_grow_with_the_number_of_requests(tmp_path, share):
 
     tracemalloc.start()
     try:
-        asyncio.run(played(tmp_path, transport, 1.6, look, times=20, rate=100))
+        asyncio.run(played(tmp_path, transport, 4.0, look, times=20, rate=100))
     finally:
         tracemalloc.stop()
     (early, few), (late, many) = held[1], held[3]
-    assert many - few > 500
+    assert many - few > 2500  # what is under way, or not yet on disk, is some 20 kB, more or less
     assert (late - early) / (many - few) < 8  # bytes a request: a sample alone, kept, would be 32
     assert (transport.given_up > 0) is (share < 1)
 

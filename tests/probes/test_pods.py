@@ -58,7 +58,8 @@ def test_pending_pods_are_counted_with_what_keeps_them(furnished):
         furnished.kube.patch(furnished.at("pods", name) + "/status", {"status": {"conditions": [unplaced]}})
     found = pods.pending_reasons(furnished.name)
     assert found["ImagePullBackOff"] == found["starting"] == 1
-    assert [number for said, number in found.items() if said.startswith("Unschedulable: 0/")] == [2]
+    # the server's own scheduler may have had its say too, about either pod
+    assert sum(number for said, number in found.items() if said.startswith("Unschedulable: 0/")) == 2
     assert pods.pending_pods(furnished.name) == 4
     assert pods.pending_pods(furnished.name, "app=orders") == 2
 

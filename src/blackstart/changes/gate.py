@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Protocol
@@ -77,15 +77,22 @@ class Gate:
 
 
 def open_gate(
-    scope: Scope, drill: str, title: str, folder: Path, *, log_url: str = "", clock: Clock | None = None
+    scope: Scope,
+    drill: str,
+    title: str,
+    folder: Path,
+    *,
+    log_url: str = "",
+    archive_region: str = "",
+    clock: Clock | None = None,
 ) -> Gate:
     """The gate of a drill that this process owns, which the undo log knows; its reverter is on its way.
 
-    ``folder`` is the drill's journal, which exists; ``log_url`` "": this user's log. Changes nothing outside of both.
-    Refused while the kill switch is on.
+    ``folder`` is the drill's journal, which exists; ``log_url`` "": this user's log; ``archive_region``: no target may
+    be in it. Changes nothing outside of both. Refused while the kill switch is on.
     """
     log = open_log(log_url)
-    reach = open_reach(log, folder, "drill", clock)
+    reach = replace(open_reach(log, folder, "drill", clock), archive_region=archive_region)
     record = Drill(drill, title, here(), iso(reach.clock.now()), str(folder))
     log.begin(record)
     watch = Reverter(log.url, drill, folder)

@@ -190,18 +190,21 @@ def _cold(change: Change, scope: Scope) -> str | None:
 
 
 def _undo_log(request: Request) -> str | None:
-    log = request.reach.log
-    if not log.region:
+    kept = {"undo log": request.reach.log.region, "archive of journals": request.reach.archive_region}
+    return next((said for what, region in kept.items() if region and (said := _in_reach(request, what, region))), None)
+
+
+def _in_reach(request: Request, what: str, region: str) -> str | None:
+    """What ``what`` in ``region`` would lose with the targets; None if it would outlive them."""
+
+    def said(change: Change) -> str | None:
+        if change.target.region == region:
+            return f"{change.target} and the {what} are both in region {region}; keep the latter in another one"
+        if not change.target.region and not change.kind.startswith(GLOBAL):
+            return f"{change.target} names no region, so whether the {what} in {region} would outlive it cannot be told"
         return None
-    return _first(request, lambda change: _log_in_reach(change, log.region))
 
-
-def _log_in_reach(change: Change, region: str) -> str | None:
-    if change.target.region == region:
-        return f"{change.target} and the undo log are both in region {region}; keep the log in another one"
-    if not change.target.region and not change.kind.startswith(GLOBAL):
-        return f"{change.target} names no region, so whether the undo log in {region} would outlive it cannot be told"
-    return None
+    return _first(request, said)
 
 
 def _windows(request: Request) -> str | None:

@@ -2,7 +2,8 @@
 
 One line per transition: ``at`` (UTC, ISO 8601), ``monotonic`` (seconds), ``change``, ``state``, ``note``, ``by``
 ("drill", "reverter" or "recover"). The ``planned`` line has the whole change as ``record``; the ``applied`` line has
-``began``, monotonic, just before the call. It is evidence, not the undo log: if it cannot be written, undoing goes on.
+``began``, monotonic, just before the call. It is evidence, not the undo log: it is redacted, and if
+it cannot be written, undoing goes on.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from blackstart import redaction
 from blackstart.changes.log import Mark
 from blackstart.changes.model import Change, Json, State
 from blackstart.clock import Clock, iso
@@ -29,6 +31,7 @@ class Mirror:
         self._path = folder / FILE if folder else None
         self._by = by
         self._clock = clock
+        self._redactor = redaction.of(folder) if folder else redaction.Redactor()
         self._lock = threading.Lock()
 
     def planned(self, changes: Sequence[Change]) -> None:
@@ -52,7 +55,7 @@ class Mirror:
     def _write(self, lines: Sequence[Mapping[str, Json]]) -> None:
         if self._path is not None:
             with self._lock:
-                add_lines(self._path, lines)
+                add_lines(self._path, [self._redactor.value(line) for line in lines])
 
 
 def add_lines(path: Path, lines: Sequence[Mapping[str, Json]]) -> None:

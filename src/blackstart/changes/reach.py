@@ -39,6 +39,7 @@ class Reach:
     """``settle_seconds``: how long an API call that was never answered,
     or a read that lags, may still surprise; a target that looks untouched is looked at again after this long.
     ``apply_seconds``: how long a call that applies changes is tried again while its errors may pass.
+    ``archive_region``: where copies of journals go, which no drill may break; "" for none.
     ``boundary`` is called, with the ids of the changes in hand, at each boundary, from several threads.
     """
 
@@ -50,6 +51,7 @@ class Reach:
     settle_seconds: float = 10.0
     apply_seconds: float = 30.0
     boundary: Callable[[Boundary, tuple[str, ...]], None] = unobserved
+    archive_region: str = ""
 
 
 def open_reach(log: UndoLog, folder: Path | None, by: str, clock: Clock | None = None) -> Reach:

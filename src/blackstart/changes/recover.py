@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from blackstart.changes import identity
 from blackstart.changes.clients import Clients
 from blackstart.changes.leases import LEASE_SECONDS, Pulse, abandoned, holding, seize
+from blackstart.changes.leftovers import Residue, Whose
 from blackstart.changes.log import Drill, Lease, UndoLog
 from blackstart.changes.owner import Owner, gone, here, interrupt
 from blackstart.changes.reach import Reach
-from blackstart.changes.residue import Residue, Whose
 from blackstart.changes.undo import PATIENCE_SECONDS, UndoReport, undo
 from blackstart.clock import Clock, SystemClock
 from blackstart.errors import ConfigInvalid

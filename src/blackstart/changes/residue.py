@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from blackstart.changes.answers import passing, told
 from blackstart.changes.clients import Clients
 from blackstart.changes.kind import AT_ONCE
+from blackstart.changes.leftovers import Found, Residue, Tagged, Whose
 from blackstart.changes.log import Entry
 from blackstart.changes.model import TAG
 from blackstart.changes.reach import Reach
@@ -47,47 +47,6 @@ AWS_PERMISSIONS = (
 """What the scan needs if any target has an account and a region."""
 KUBE_PERMISSIONS = tuple(f"kubernetes:list {plural}" for plural in OBJECTS)
 """What the scan needs if any target is in a namespace."""
-
-
-class Whose(StrEnum):
-    """Who left something."""
-
-    OURS = "ours"
-    THEIRS = "theirs"
-    """Another drill in the same undo log holds it open, and will put it back itself."""
-    UNKNOWN = "unknown"
-    """No drill in the undo log holds it: it may be of another log, or of a drill that left it behind."""
-
-
-@dataclass(frozen=True)
-class Tagged:
-    """One thing that carries TAG. ``what`` is its type ("network-acl", "pods"), ``change`` the tag's value."""
-
-    what: str
-    id: str
-    change: str
-
-
-@dataclass(frozen=True)
-class Found(Tagged):
-    """It was found in ``place`` ("us-east-1"). ``drill`` is the other one that holds it open, else ""."""
-
-    place: str
-    whose: Whose
-    drill: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.what} {self.id} in {self.place}"
-
-
-@dataclass(frozen=True)
-class Residue:
-    """What one scan came to. ``looked`` names the places that answered and what they were asked for, ``problems`` says
-    of each of the others, as a sentence without its full stop, why it did not."""
-
-    looked: tuple[str, ...] = ()
-    found: tuple[Found, ...] = ()
-    problems: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -14,8 +14,8 @@ from blackstart.access import Aws, Need, arn, everything
 from blackstart.changes.clients import Clients
 from blackstart.changes.database_backups import AVAILABLE, Source, pages
 from blackstart.changes.kind import AT_ONCE, Ending, Outcome
+from blackstart.changes.leftovers import Tagged
 from blackstart.changes.model import TAG, Change, new_id
-from blackstart.changes.residue import Tagged
 from blackstart.errors import NotYet, Refused, TargetChanged
 from blackstart.scope import Target
 

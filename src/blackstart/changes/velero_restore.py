@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 from blackstart.access import Kubernetes, Need
 from blackstart.changes.clients import Clients
 from blackstart.changes.kind import AT_ONCE, Ending, Outcome
+from blackstart.changes.leftovers import Tagged
 from blackstart.changes.model import TAG, Change, Json, new_id
-from blackstart.changes.residue import Tagged
 from blackstart.errors import NotYet, Refused, TargetChanged
 from blackstart.kube.client import Kube, KubeRefused
 from blackstart.scope import Target

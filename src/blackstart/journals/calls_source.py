@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from blackstart.clock import Clock
-from blackstart.errors import ServiceUnreachable
+from blackstart.errors import JournalUnreadable, JournalUnwritable, ServiceUnreachable
 from blackstart.journals import folder as folders
 from blackstart.journals.calls import ANSWERED, PLATFORM, home_of
+from blackstart.observer import events
 
 Json = Any
 
@@ -62,5 +64,15 @@ def collect(folder: Path, url: str, regions: Collection[str], since: float, cloc
         found = list(lines(fetch(url), regions, since, clock))
     except (ServiceUnreachable, ValueError, KeyError, TypeError) as error:
         found = [{"by": PLATFORM, "problem": str(error)}]
-    text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in found)
-    folders.append_text(folder, folders.CALLS, text)
+    folders.append_all(folder, folders.CALLS, found)
+
+
+def ask(folder: Path, url: str, home_region: str, clock: Clock) -> None:
+    """At the end of the drill in ``folder``: collect the calls of the region it lost (of ``home_region``, if it lost
+    none) from the fault on, if there is a record at ``url``; a journal that cannot take them ends without."""
+    with suppress(JournalUnwritable, JournalUnreadable):
+        began = events.fault_at(folder)
+        if url and began is not None:
+            since = began + events.origin(folder)
+            lost = {str(event.fields["region"]) for event in events.read(folder) if event.kind == "lost"}
+            collect(folder, url, lost or {home_region}, since, clock)

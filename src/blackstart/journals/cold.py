@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from blackstart.journals import numbers
 from blackstart.observer.samples import Cache, Outcome, Samples
+from blackstart.observer.table import chunks, collect
 
 LAST_READS = 50  # before the fault, to know what is usual: a cache may have had to fill when the drill began
 # In a row: of a cache that misses one read in ten, chance makes such a run about once in 100,000 reads. And three times
@@ -18,7 +19,7 @@ LEAST_MISSES, TIMES_USUAL = 5, 3
 
 def colder(before: Samples, after: Samples, fault_at: float) -> Iterable[str]:
     """One sentence if users saw the cache miss many more reads in a row ``after`` the fault than ``before``."""
-    usual, now = _told(before)[-LAST_READS:], _told(after)
+    usual, now = _last_told(before), _told(after)
     if len(usual) < LAST_READS:
         return
     most, _ = _longest_run(before.cache[usual] == Cache.MISS)
@@ -28,9 +29,25 @@ def colder(before: Samples, after: Samples, fault_at: float) -> Iterable[str]:
         yield f"the cache missed {worst} reads in a row from {since}, and at most {most} just before the fault"
 
 
-def _told(samples: Samples) -> NDArray[np.intp]:
+def _told(samples: Samples) -> NDArray[np.uint32]:
     """The places of the answers that say whether the cache had it."""
-    return np.flatnonzero((samples.outcome == Outcome.OK) & (samples.cache != Cache.NONE))
+    return collect(len(samples), lambda part: _told_in(samples, part), np.uint32)
+
+
+def _last_told(samples: Samples) -> NDArray[np.intp]:
+    """The last `LAST_READS` of them."""
+    found = np.empty(0, np.intp)
+    for part in reversed(list(chunks(len(samples)))):
+        if len(found) >= LAST_READS:
+            break
+        found = np.concatenate((_told_in(samples, part), found))
+    return found[-LAST_READS:]
+
+
+def _told_in(samples: Samples, part: slice) -> NDArray[np.intp]:
+    told = (samples.outcome[part] == Outcome.OK) & (samples.cache[part] != Cache.NONE)
+    found: NDArray[np.intp] = np.flatnonzero(told) + part.start
+    return found
 
 
 def _longest_run(missed: NDArray[np.bool_]) -> tuple[int, int]:

@@ -149,9 +149,12 @@ def _lost(data: Data, recovered_at: float, undo_at: float, back: float) -> tuple
         return None, data.gap
     if not data.reads or data.reads[-1].began < back:
         return None, "the writes were not read back after users were home"
-    kept = {key for read in data.reads if recovered_at <= read.began and read.ended <= undo_at for key in read.keys}
-    lost = data.result.lost
-    return tuple(each for each in lost if each.acknowledged >= recovered_at or each.write.key in kept), ""
+    kept = [read.keys for read in data.reads if recovered_at <= read.began and read.ended <= undo_at]
+    return tuple(
+        each
+        for each in data.result.lost
+        if each.acknowledged >= recovered_at or any(each.write.key in keys for keys in kept)
+    ), ""
 
 
 def _writer_home(events: Sequence[Event], home: str, undo_at: float) -> float | None:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from blackstart import redaction
 from blackstart.clock import iso
 from blackstart.errors import JournalUnreadable, JournalUnwritable
+from blackstart.observer.record import is_number
 
 FORMAT = 1
 DRILL = "drill.json"
@@ -32,6 +34,8 @@ VERDICT = "verdict.json"
 REPORT = "report.html"
 
 Json = Any
+YEARS = range(1970, 9000)
+"""In which a drill can have begun, so that no moment of it is out of what a calendar knows."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Drill:
     ``experiment`` is the file's stem, ``file`` its path as given, ``sha256`` of its bytes. ``origin_monotonic`` is
     the zero of all times "since origin". ``fault`` says in a few words what is lost: "loss of region us-east-1";
     ``felt`` whether somebody has to feel it, or it would prove nothing. ``service``, ``observing``, ``objectives`` and
-    ``scope`` are the effective settings, as JSON.
+    ``scope`` are the effective settings, as JSON. ``redact``: the user's own patterns of what no journal may hold;
+    ``tags``: the experiment's.
     """
 
     drill: str
@@ -60,9 +65,13 @@ class Drill:
     versions: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
     felt: bool = True
+    redact: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
-        return {"format": FORMAT, **asdict(self), "started": iso(self.started)}
+        """Redacted, but for the patterns that say what is."""
+        told = redaction.with_patterns(self.redact).value(asdict(self))
+        return {"format": FORMAT, **told, "started": iso(self.started), "redact": list(self.redact)}
 
     def at(self, seconds: float) -> datetime:
         """The wall time of ``seconds`` since the origin."""
@@ -109,17 +118,19 @@ def create(root: Path, drill: Drill) -> Path:
                 break
             except FileExistsError:
                 attempt += 1
-    write_json(folder / DRILL, drill.to_json())
+    write_text(folder / DRILL, _text(drill.to_json()))
     return folder
 
 
 def append(folder: Path, name: str, record: Mapping[str, Json]) -> None:
-    """Add one line to the JSON-lines file ``name``, after closing a line that a killed writer left open."""
-    append_text(folder, name, json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
+    """Add one line to the JSON-lines file ``name``, redacted, after closing a line that a killed writer left open."""
+    append_all(folder, name, [record])
 
 
-def append_text(folder: Path, name: str, line: str) -> None:
-    """Like append, for whole lines that are text already."""
+def append_all(folder: Path, name: str, records: Iterable[Mapping[str, Json]]) -> None:
+    """Like append, for many lines at once."""
+    told = redaction.of(folder).value
+    line = "".join(json.dumps(told(each), ensure_ascii=False, separators=(",", ":")) + "\n" for each in records)
     with _writing(folder, name):
         handle = os.open(folder / name, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
@@ -132,15 +143,20 @@ def append_text(folder: Path, name: str, line: str) -> None:
 
 
 def write_json(path: Path, data: Mapping[str, Json]) -> None:
-    """Replace ``path`` as a whole: a reader sees the old text or the new one, never half of it."""
-    write_text(path, json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+    """Replace ``path`` as a whole, redacted: a reader sees the old text or the new one, never half of it."""
+    write_text(path, _text(redaction.of(path.parent).value(data)))
+
+
+def _text(data: Mapping[str, Json]) -> str:
+    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
 
 
 def write_text(path: Path, text: str) -> None:
-    """Like write_json, for any text."""
+    """Like write_json, for text that holds nothing to redact."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with _writing(path.parent, path.name):
-        with beside.open("w", encoding="utf-8") as file:
+        # What is no text, as half of a surrogate pair in a message from elsewhere, is escaped as JSON does it.
+        with beside.open("w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -182,11 +198,27 @@ def read_drill(folder: Path) -> Drill:
             raise JournalUnreadable(str(folder), DRILL, f"format {data.get('format')!r}, this version reads {FORMAT}")
         known = {name: data[name] for name in Drill.__dataclass_fields__ if name in data}
         known["started"] = datetime.fromisoformat(known["started"])
-        return Drill(**known)
+        known |= {name: tuple(map(str, known.get(name, ()))) for name in ("redact", "tags")}
+        return _checked(Drill(**known))
     except FileNotFoundError as error:
         raise JournalUnreadable(str(folder), DRILL, "no such file, so this is not the journal of a drill") from error
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise JournalUnreadable(str(folder), DRILL, f"cannot be read ({error})") from error
+
+
+def _checked(drill: Drill) -> Drill:
+    """ValueError unless what everybody reckons with, or shows, is of its kind."""
+    texts = ("drill", "experiment", "title", "file", "environment", "fault", "sha256")
+    tables = ("service", "observing", "objectives", "scope", "versions")
+    wrong = [name for name in texts if not isinstance(getattr(drill, name), str)]
+    wrong += [name for name in tables if not isinstance(getattr(drill, name), Mapping)]
+    if not is_number(drill.origin_monotonic):
+        wrong.append("origin_monotonic")
+    if drill.started.tzinfo is None or drill.started.year not in YEARS:
+        wrong.append("started")
+    if wrong:
+        raise ValueError(f"{wrong[0]} is {repr(getattr(drill, wrong[0]))[:60]}")
+    return drill
 
 
 def _read_json(path: Path, damaged: list[str]) -> Mapping[str, Json] | None:
@@ -194,7 +226,7 @@ def _read_json(path: Path, damaged: list[str]) -> Mapping[str, Json] | None:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         damaged.append(f"{path.name}: {error}")
         return None
     if not isinstance(data, dict):
@@ -218,7 +250,7 @@ def _read_lines(path: Path, damaged: list[str]) -> tuple[Mapping[str, Json], ...
             continue
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             bad += 1
             continue
         if isinstance(record, dict):

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from blackstart.changes.residue import Found, Whose
+from blackstart.changes.leftovers import Found, Whose
 from blackstart.errors import JournalUnreadable, NotMeasured
 from blackstart.journals import calls, loaded, restoration, toolkit
 from blackstart.journals import folder as folders
@@ -30,6 +30,7 @@ from blackstart.load import record
 from blackstart.monitoring import alerts, detection
 from blackstart.observer import ledger, samples
 from blackstart.observer.events import Event
+from blackstart.observer.record import is_number
 from blackstart.observer.writers import Writers, writers
 from blackstart.settings import Objectives, Observing, Service
 
@@ -160,7 +161,7 @@ def read_events(journal: Journal, damaged: list[str]) -> tuple[Event, ...]:
     bad = 0
     for line in journal.events:
         at, kind = line.get("at"), line.get("kind")
-        if isinstance(at, int | float) and isinstance(kind, str) and _whole(kind, line):
+        if is_number(at) and isinstance(kind, str) and _whole(kind, line):
             events.append(Event(float(at), kind, {k: v for k, v in line.items() if k not in ("at", "kind")}))
         else:
             bad += 1
@@ -172,14 +173,15 @@ def read_events(journal: Journal, damaged: list[str]) -> tuple[Event, ...]:
 def _whole(kind: str, line: Mapping[str, Json]) -> bool:
     if kind == "database":
         named = all(isinstance(line.get(name), str) for name in ("region", "state"))
-        return named and isinstance(line.get("asked"), int | float)
+        last = line.get("last")
+        return named and is_number(line.get("asked")) and (last is None or is_number(last))
     if kind == alerts.KIND:
         return detection.whole(line)
     if kind == "dns" and "reason" not in line:
         last_old = line.get("last_old")
         lists = isinstance(line.get("before"), list) and isinstance(line.get("after"), list)
-        times = all(isinstance(line.get(name), int | float) for name in ("first_new", "ttl"))
-        return lists and times and "last_old" in line and (last_old is None or isinstance(last_old, int | float))
+        times = all(is_number(line.get(name)) for name in ("first_new", "ttl"))
+        return lists and times and "last_old" in line and (last_old is None or is_number(last_old))
     if kind == "ready" and "reason" not in line:
         return all(isinstance(line.get(name), int) for name in ("ready", "desired"))
     return True

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from blackstart.changes.leftovers import Found, Whose
 from blackstart.changes.model import State
-from blackstart.changes.residue import Found, Whose
 from blackstart.journals import numbers, reasons
 from blackstart.journals.measure import Measured
 

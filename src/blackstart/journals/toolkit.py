@@ -6,9 +6,11 @@ The toolkit's format is read as lib 1.44 and 1.45 write it; anything missing or 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from blackstart.journals.activities import Activity, mapping, ran, run_results
 
 Json = Any
 
@@ -41,11 +43,13 @@ class Deviation:
 
 @dataclass(frozen=True)
 class ToolkitRun:
-    """``status`` is the toolkit's ("completed", "failed", "interrupted" …), "" if it wrote no journal."""
+    """``status`` is the toolkit's ("completed", "failed", "interrupted" …), "" if it wrote no journal.
+    ``activities`` are all that were planned, with what became of each."""
 
     status: str = ""
     raised: tuple[Raised, ...] = ()
     deviations: tuple[Deviation, ...] = ()
+    activities: tuple[Activity, ...] = ()
 
 
 def read(journal: Mapping[str, Json] | None) -> ToolkitRun:
@@ -54,35 +58,17 @@ def read(journal: Mapping[str, Json] | None) -> ToolkitRun:
         return ToolkitRun()
     raised: list[Raised] = []
     deviations: list[Deviation] = []
-    for phase, result in _results(journal):
-        activity = _mapping(result.get("activity"))
+    for phase, result in run_results(journal):
+        activity = mapping(result.get("activity"))
         name = str(activity.get("name", "unnamed activity"))
         if result.get("status") == "failed" or result.get("exception"):
             text = _last_line(result.get("exception") or result.get("output"))
             kind = str(activity.get("type", "probe"))
             raised.append(Raised(name, kind, phase, _TYPES.sub("", text), bool(_REFUSED.search(text))))
         elif result.get("tolerance_met") is False:
-            module = str(_mapping(activity.get("provider")).get("module", ""))
+            module = str(mapping(activity.get("provider")).get("module", ""))
             deviations.append(Deviation(name, module, phase, result.get("output")))
-    return ToolkitRun(str(journal.get("status", "")), tuple(raised), tuple(deviations))
-
-
-def _results(journal: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
-    states = _mapping(journal.get("steady_states"))
-    for phase in ("before", "after"):
-        for probe in _sequence(_mapping(states.get(phase)).get("probes")):
-            yield phase, _mapping(probe)
-    for phase, key in (("method", "run"), ("rollbacks", "rollbacks")):
-        for result in _sequence(journal.get(key)):
-            yield phase, _mapping(result)
-
-
-def _mapping(value: Json) -> Mapping[str, Json]:
-    return value if isinstance(value, dict) else {}
-
-
-def _sequence(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []
+    return ToolkitRun(str(journal.get("status", "")), tuple(raised), tuple(deviations), ran(journal))
 
 
 def _last_line(value: Json) -> str:

@@ -43,10 +43,19 @@ EDGE_SECONDS = 4.0
 BOOTSTRAP, ENDPOINTS = "bootstrap.json", "endpoints.json"
 
 
-def gateway(folder: Path, *, name: str, listen: Address, admin: Address, also: Sequence[Address] = ()) -> Path:
+def gateway(
+    folder: Path,
+    *,
+    name: str,
+    listen: Address,
+    admin: Address,
+    also: Sequence[Address] = (),
+    check_seconds: float = CHECK_SECONDS,
+) -> Path:
     """Write the configuration of a region's gateway into ``folder``; the path to start Envoy with.
 
     It listens at ``also``, too: the ports of one client address are soon used up by many connections to one listener.
+    It asks each pod every ``check_seconds`` whether it is ready.
 
     It has no endpoints until ``write_endpoints``. Orders are idempotent by their key, so whatever failed without an
     answer, or with 503, is tried again on another pod. ``/healthz`` asks one pod and tells what it said.
@@ -72,7 +81,7 @@ def gateway(folder: Path, *, name: str, listen: Address, admin: Address, also: S
     )
     return _write(
         folder / BOOTSTRAP,
-        bootstrap(name, admin, http_listener(name, listen, (health, every), also), _pods(folder)),
+        bootstrap(name, admin, http_listener(name, listen, (health, every), also), _pods(folder, check_seconds)),
     )
 
 
@@ -133,12 +142,12 @@ def command(program: Path, config: Path, *, threads: int = 1) -> list[str]:
     ]
 
 
-def _pods(folder: Path) -> dict[str, Any]:
+def _pods(folder: Path, check_seconds: float) -> dict[str, Any]:
     check = {
         "timeout": seconds(CHECK_TIMEOUT_SECONDS),
-        "interval": seconds(CHECK_SECONDS),
-        "no_traffic_interval": seconds(CHECK_SECONDS),
-        "no_traffic_healthy_interval": seconds(CHECK_SECONDS),
+        "interval": seconds(check_seconds),
+        "no_traffic_interval": seconds(check_seconds),
+        "no_traffic_healthy_interval": seconds(check_seconds),
         "unhealthy_threshold": 2,
         "healthy_threshold": 1,
         "http_health_check": {"path": READY_PATH},

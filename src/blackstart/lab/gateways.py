@@ -48,10 +48,20 @@ class Gateways:
                     self._folder(name), name=name, listen=parts.gateway_listener, admin=parts.gateway_admin
                 )
                 group.create_task(self._run(name, config, parts.gateway_admin))
-                for number, doors in enumerate(self._doors(parts), 1):
+                doors_of = self._doors(parts)
+                # Together they ask a pod no more often than one alone: being asked costs it as much as a request.
+                check_seconds = envoy.CHECK_SECONDS * (1 + len(doors_of))
+                for number, doors in enumerate(doors_of, 1):
                     name, admin = f"gateway-{parts.region}-{number}", (LOOPBACK, base.ports.take())
                     self._more.setdefault(parts.region, []).append(name)
-                    config = envoy.gateway(self._folder(name), name=name, listen=doors[0], admin=admin, also=doors[1:])
+                    config = envoy.gateway(
+                        self._folder(name),
+                        name=name,
+                        listen=doors[0],
+                        admin=admin,
+                        also=doors[1:],
+                        check_seconds=check_seconds,
+                    )
                     group.create_task(self._run(name, config, admin))
             config = envoy.edge(
                 self._folder("edge"),

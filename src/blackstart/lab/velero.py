@@ -31,6 +31,7 @@ HELD: Mapping[str, str] = {
     "statefulsets.apps": manifests.APPS,
 }
 """What a backup holds, by the API that serves it."""
+AGAIN_SECONDS = 5.0  # after a backup that failed
 KEPT, RETRY_SECONDS = 3, 2.0
 OF_THE_CLUSTER = ("kube-root-ca.crt", "default")
 """Objects that every namespace has anyway."""
@@ -62,11 +63,13 @@ class Velero:
 
     async def _back_up(self) -> None:
         while True:
+            seconds = self._every
             try:
                 await self.back_up()
             except ServiceUnreachable as error:
                 _log.info("%s; no backup this time", error)
-            await self._clock.pause(self._every)
+                seconds = min(seconds, AGAIN_SECONDS)
+            await self._clock.pause(seconds)
 
     async def back_up(self) -> str:
         """Take one backup; its name."""

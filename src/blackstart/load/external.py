@@ -82,8 +82,8 @@ class External:
             return f"the Locust master {self._plan.master} is {self._last['state']}"
         return self._silent
 
-    def end(self, clock: Clock) -> None:
-        """Stop it, if we started it; ServiceUnreachable if the master does not obey."""
+    def end(self, clock: Clock, *, at_once: bool = False) -> None:
+        """Stop it, if we started it; ServiceUnreachable if the master does not obey. How is its own business."""
         if not self._begun:
             return
         total = _aggregated(self._last)

@@ -8,6 +8,7 @@ It also serves a Locust master of your own: ``BLACKSTART_LOAD='{…}' locust -f 
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -17,20 +18,24 @@ from typing import Any
 
 import gevent
 from gevent.monkey import get_original
-from locust import FastHttpUser, events, runners, task
+from locust import FastHttpUser, argument_parser, events, runners, task
 
+from blackstart import redaction
 from blackstart.clock import SystemClock
 from blackstart.load import record
 from blackstart.load.browser import Browser, Crowd
 from blackstart.load.names import Names
-from blackstart.load.plan import Plan, sources
+from blackstart.load.plan import LEAVE_PER_SECOND, Plan, sources
 
-PLAN, WORKER = "BLACKSTART_LOAD", "BLACKSTART_LOAD_WORKER"
+PLAN, WORKER, WORKERS = "BLACKSTART_LOAD", "BLACKSTART_LOAD_WORKER", "BLACKSTART_LOAD_WORKERS"
 LIFELINE, FOLDER, ORIGIN = "BLACKSTART_LOAD_LIFELINE", "BLACKSTART_LOAD_FOLDER", "BLACKSTART_LOAD_ORIGIN"
 KEY = "blackstart"
 PATIENCE_SECONDS = 300  # who has no processor is not gone: whether a process lives is the supervisor's to tell
 SAMPLE_SECONDS = 1.0
+LEAVE_TOGETHER = 20
 CLOCK = SystemClock()
+if FOLDER in os.environ:
+    redaction.guard_stderr(Path(os.environ[FOLDER]))  # it is load.log
 
 
 class Visitor(FastHttpUser):  # type: ignore[misc]
@@ -44,6 +49,9 @@ class Visitor(FastHttpUser):  # type: ignore[misc]
         self.client_pool = Browser(self.crowd, self.plan.timeout_seconds)
         self.network_timeout = self.connection_timeout = self.plan.timeout_seconds
         super().__init__(environment)
+
+    def on_stop(self) -> None:
+        self.client_pool.close()
 
     def wait_time(self) -> float:
         return self.crowd.random.uniform(*self.plan.think_seconds)
@@ -74,6 +82,8 @@ def _end_with(descriptor: int) -> None:
 def _begin(environment: Any, runner: Any, **_: Any) -> None:
     if LIFELINE in os.environ:
         _end_with(int(os.environ[LIFELINE]))
+    # A worker asks for it some seventy times for every message that users should come, and making it takes 20 ms.
+    argument_parser.default_args_dict = functools.cache(argument_parser.default_args_dict)
     runners.HEARTBEAT_LIVENESS = runners.MASTER_HEARTBEAT_TIMEOUT = PATIENCE_SECONDS
     plan = Plan.from_json(json.loads(os.environ[PLAN]))
     environment.host = f"http://{plan.host}:{plan.port}"
@@ -86,6 +96,16 @@ def _begin(environment: Any, runner: Any, **_: Any) -> None:
     names = Names(plan.host, plan.dns, CLOCK.monotonic, gevent.sleep)
     Visitor.crowd = Crowd(names, sources(number), Random(f"{plan.seed}-{number}"), CLOCK.monotonic)
     _tell(environment, Visitor.crowd)
+    together = int(os.environ.get(WORKERS, "1"))
+    environment.events.test_stopping.add_listener(lambda **_: _leave(runner, LEAVE_PER_SECOND / together))
+
+
+def _leave(runner: Any, per_second: float) -> None:
+    """Have users go one after the other: the end of all connections in one moment would be a fault of its own."""
+    for number, user in enumerate(list(runner.user_greenlets), 1):
+        user.kill(block=False)
+        if not number % LEAVE_TOGETHER:
+            gevent.sleep(LEAVE_TOGETHER / per_second)
 
 
 def _recorder(plan: Plan) -> record.Recorder:

@@ -13,6 +13,7 @@ SPARE_DESCRIPTORS = 2000  # what a worker may need beside one connection a user
 MOST_PER_WORKER = 20_000  # more users than this in one process would keep each other waiting
 LEAST_PER_WORKER = 1_000  # a process costs as much memory as so many users
 SOURCES = 8
+LEAVE_PER_SECOND = 10_000  # of all users together, at the end
 
 
 @dataclass(frozen=True)

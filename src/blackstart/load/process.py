@@ -20,7 +20,7 @@ from typing import IO
 from blackstart.clock import Clock
 from blackstart.errors import MissingPart, ServiceUnreachable
 from blackstart.load import record
-from blackstart.load.plan import Plan
+from blackstart.load.plan import LEAVE_PER_SECOND, Plan
 
 LOG_FILE = "load.log"
 STOP = b"stop\n"
@@ -51,7 +51,8 @@ class LoadHandle:
         return self.process.poll() is None
 
     def stop(self, timeout_seconds: float = 30.0) -> None:
-        """End it; returns when no process of it is left. A second call does nothing.
+        """End it; returns when no process of it is left: users leave one by one, for which there is time on top of
+        ``timeout_seconds``. A second call does nothing.
 
         LoadFailed when it had ended by itself, or had to be killed.
         """
@@ -64,7 +65,7 @@ class LoadHandle:
             logger.debug("load %d had already ended", self.pid)
         pipe.close()
         try:
-            code = self.process.wait(timeout_seconds)
+            code = self.process.wait(timeout_seconds + self.plan.users / LEAVE_PER_SECOND)
         except subprocess.TimeoutExpired as error:
             self.process.kill()  # and with it the lifeline of all others breaks
             self.process.wait()

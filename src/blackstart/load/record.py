@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from blackstart import redaction
 from blackstart.errors import JournalUnreadable, JournalUnwritable
 
 POINTS, SUMMARY = "load.jsonl", "load.json"
@@ -118,7 +119,7 @@ def append(folder: Path, line: Mapping[str, Any]) -> None:
     """Add a line to ``load.jsonl``; JournalUnwritable."""
     try:
         with (folder / POINTS).open("ab") as file:
-            file.write(json.dumps(line).encode() + b"\n")
+            file.write(json.dumps(redaction.of(folder).value(line)).encode() + b"\n")
     except OSError as error:
         raise JournalUnwritable(str(folder), POINTS, str(error)) from error
 
@@ -142,7 +143,7 @@ def read(folder: Path) -> Loaded | None:
                 ended = str(told["ended"])
             else:
                 points.append(Point(**{name: told[name] for name in Point.__dataclass_fields__}))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise JournalUnreadable(str(folder), POINTS, f"a line is no point of a load ({error!r})") from error
     return Loaded(tuple(points), ended, _summary(folder))
 
@@ -156,5 +157,5 @@ def _summary(folder: Path) -> Summary | None:
         seconds = tuple(Second(*map(int, row)) for row in told["seconds"])
         p50, p95, p99 = (None if told[name] is None else float(told[name]) for name in PERCENTILES)
         return Summary(int(told["users"]), int(told["requests"]), int(told["failures"]), p50, p95, p99, seconds)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise JournalUnreadable(str(folder), SUMMARY, f"is no summary of a load ({error!r})") from error

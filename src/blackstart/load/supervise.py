@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from blackstart import redaction
 from blackstart.clock import Clock
 from blackstart.errors import BlackstartError
 from blackstart.load import record
 from blackstart.load.external import External
-from blackstart.load.plan import Plan, workers
+from blackstart.load.plan import LEAVE_PER_SECOND, Plan, workers
 
 LOOK_SECONDS = 0.5
 LAST_WORDS_SECONDS = 10.0
@@ -65,7 +66,8 @@ class Swarm:
         self._master = self._start(("--master", *wait, *arrive, *where), {})
         for worker in range(number):
             to = ("--worker", "--master-host", "127.0.0.1", "--master-port", str(port))
-            self._workers.append(self._start(to, {"BLACKSTART_LOAD_WORKER": str(worker)}))
+            which = {"BLACKSTART_LOAD_WORKER": str(worker), "BLACKSTART_LOAD_WORKERS": str(number)}
+            self._workers.append(self._start(to, which))
         os.close(self._lifeline)
 
     def problem(self) -> str:
@@ -78,12 +80,15 @@ class Swarm:
     def look(self, clock: Clock) -> None:
         """The master writes the record itself."""
 
-    def end(self, clock: Clock) -> None:
-        """Have the master write the summary, and end everything."""
+    def end(self, clock: Clock, *, at_once: bool) -> None:
+        """Have the master write the summary and, unless ``at_once``, users leave one by one; end everything."""
         if self._master is not None and self._master.poll() is None:
             self._master.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 self._master.wait(LAST_WORDS_SECONDS)
+            until = clock.monotonic() + LAST_WORDS_SECONDS + self._spec.plan.users / LEAVE_PER_SECOND
+            while not at_once and any(worker.poll() is None for worker in self._workers) and clock.monotonic() < until:
+                clock.sleep(LOOK_SECONDS / 5)
         os.close(self._held)
         for _, process in self._named():
             process.kill()
@@ -114,6 +119,7 @@ class Swarm:
 def run(stdin: int, clock: Clock) -> int:
     """Load as the line on ``stdin`` says, until told to stop there, or nobody is left to tell. The exit code."""
     spec = Spec.from_json(json.loads(_line(stdin)))
+    redaction.guard_stderr(spec.folder)  # it is load.log
     ends = clock.monotonic() + spec.plan.limit_seconds
     recorder = record.Recorder(spec.folder, spec.plan.users, spec.origin)
     source = External(spec.plan, recorder) if spec.plan.master else Swarm(spec)
@@ -128,7 +134,7 @@ def run(stdin: int, clock: Clock) -> int:
     except (BlackstartError, ValueError, OSError) as error:
         problem = str(error)
     try:
-        source.end(clock)
+        source.end(clock, at_once=bool(problem) or not os.read(stdin, 1))
     except BlackstartError as error:
         problem = problem or str(error)
     if problem:

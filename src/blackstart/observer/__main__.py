@@ -9,10 +9,12 @@ import signal
 
 import uvloop
 
+from blackstart import redaction
 from blackstart.clock import SystemClock
 from blackstart.observer import steadiness
-from blackstart.observer.observe import Spec, observe
+from blackstart.observer.observe import observe
 from blackstart.observer.process import READY, read_spec
+from blackstart.observer.spec import Spec
 
 STDIN, STDOUT = 0, 1
 
@@ -20,11 +22,13 @@ logger = logging.getLogger("blackstart.observer")
 
 
 def main() -> None:
+    spec = read_spec(STDIN)
+    redaction.guard_stderr(spec.folder)  # it is observer.log
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     if problem := steadiness.more_files():
         logger.info("the limit of open files stays as it is (%s)", problem)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(read_spec(STDIN)))
+        runner.run(_run(spec))
 
 
 async def _run(spec: Spec) -> None:

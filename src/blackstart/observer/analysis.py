@@ -6,8 +6,9 @@ Intervals are half open, [start, end), and hold the requests that were *due* in 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,11 @@ from blackstart.errors import NotMeasured
 from blackstart.observer.answers import answers
 from blackstart.observer.events import Event
 from blackstart.observer.outages import Outage, Outages, longest_outage, outages
+from blackstart.observer.ranking import ranked, ranked_parts
 from blackstart.observer.recovery import Recovery, recovery
 from blackstart.observer.samples import Outcome, Samples
 from blackstart.observer.steps import STEPS, Step, seen, split_steps
-from blackstart.observer.table import chunks, collect, ranked
+from blackstart.observer.table import chunks
 from blackstart.observer.trust import Trust, trust
 
 __all__ = [
@@ -156,35 +158,39 @@ def latency_of(
     samples: Samples, start: float, end: float, excluding: Sequence[tuple[float, float]], journey: int | None = None
 ) -> Percentiles | None:
     """`latency` of one ``journey`` (its index), or of all; None when no request was served."""
-    values, unit = _latencies(samples, start, end, excluding, journey)
-    if not len(values):
-        return None
-    p50, p95, p99, most = ranked(values, (0.5, 0.95, 0.99, 1.0))
-    return Percentiles(len(values), p50 * unit, p95 * unit, p99 * unit, most * unit)
+    many, found = _ranked_latencies(samples.between(start, end), (0.5, 0.95, 0.99, 1.0), excluding, journey)
+    return Percentiles(many, *found) if many else None
 
 
 def percentile(samples: Samples, start: float, end: float, percent: float) -> float:
     """Any one percentile (0–100) of what `latency` counts, in seconds."""
-    values, unit = _latencies(samples, start, end, ())
-    if not len(values):
+    many, found = _ranked_latencies(samples.between(start, end), (percent / 100,))
+    if not many:
         raise NotMeasured("latency", f"no request was served between {start:.1f} s and {end:.1f} s")
-    return ranked(values, (percent / 100,))[0] * unit
+    return found[0]
 
 
-def _latencies(
-    samples: Samples, start: float, end: float, excluding: Sequence[tuple[float, float]], journey: int | None = None
-) -> tuple[NDArray[np.number], float]:
-    """How long ok requests took, in any order, and what that is counted in, in seconds."""
-    inside = samples.between(start, end)
+def _ranked_latencies(
+    inside: Samples,
+    shares: Sequence[float],
+    excluding: Sequence[tuple[float, float]] = (),
+    journey: int | None = None,
+) -> tuple[int, list[float]]:
+    """How many requests were ok, and the percentiles of how long they took, in seconds."""
     table = inside.table
-    out = np.zeros(len(inside), np.bool_) if journey is None else table.journey != journey
+    out = np.zeros(table.size, np.bool_) if journey is None else table.journey != journey
     for begin, stop in excluding:
         out[table.place(begin) : max(table.place(begin), table.place(stop))] = True
-    waits = table.took if table.on_disk else table.took - table.due
-    found = collect(
-        len(inside), lambda part: waits[part][(table.outcome[part] == Outcome.OK) & ~out[part]], waits.dtype
-    )
-    return found, 1e-6 if table.on_disk else 1.0
+
+    def parts() -> Iterator[NDArray[Any]]:
+        waits = table.took if table.on_disk else table.took - table.due
+        return (waits[part][(table.outcome[part] == Outcome.OK) & ~out[part]] for part in chunks(table.size))
+
+    if table.on_disk:
+        many, found = ranked_parts(parts, shares)
+        return many, [each * 1e-6 for each in found]
+    values = np.concatenate([np.empty(0), *parts()])
+    return len(values), ranked(values, shares) if len(values) else []
 
 
 def served_by(samples: Samples, start: float, end: float, step: float) -> list[Served]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blackstart.observer.record import Outcome
 from blackstart.observer.samples import Samples
-from blackstart.observer.table import chunks
+from blackstart.observer.table import CHUNK, chunks
 
 
 class Answers(NamedTuple):
@@ -24,19 +25,24 @@ def answers(samples: Samples, part: str) -> dict[str, Answers]:
     """The ok requests by what their ``part`` (region, zone or pod) is called, "" for those that did not say, in the
     order in which each first answered."""
     column, names = getattr(samples.table, part), samples.names(part)
-    counts, firsts, lasts = (np.zeros(len(names), np.int64) for _ in range(3))
+    counts, first_in, last_in = (np.zeros(len(names), np.int64) for _ in range(3))
     for here in chunks(len(samples)):
-        places = np.flatnonzero(samples.outcome[here] == Outcome.OK)
-        codes = column[here][places]
-        new = codes[counts[codes] == 0][::-1]
-        firsts[new] = places[counts[codes] == 0][::-1] + here.start  # of equal codes the last one stays
-        lasts[codes] = places + here.start
-        counts += np.bincount(codes, minlength=len(names))
+        its = np.bincount(column[here][samples.outcome[here] == Outcome.OK], minlength=len(names))
+        first_in[(counts == 0) & (its > 0)] = here.start
+        last_in[its > 0] = here.start
+        counts += its
+
+    def places(code: int, start: int) -> NDArray[np.intp]:
+        here = slice(start, start + CHUNK)
+        return start + np.flatnonzero((column[here] == code) & (samples.outcome[here] == Outcome.OK))
+
+    present = np.flatnonzero(counts).tolist()
+    firsts = {code: int(places(code, int(first_in[code]))[0]) for code in present}
     found: dict[str, Answers] = {}
-    present = np.flatnonzero(counts)
-    for code in present[np.argsort(firsts[present], kind="stable")].tolist():
+    for code in sorted(present, key=firsts.__getitem__):
         before = found.get(names[code])  # an index without a name is as good as none
-        first, last = samples.table.intended(np.array([firsts[code], lasts[code]])).tolist()
+        ends = np.array([firsts[code], places(code, int(last_in[code]))[-1]])
+        first, last = samples.table.intended(ends).tolist()
         if before is not None:
             first, last = before.first, max(before.last, last)
         found[names[code]] = Answers(int(counts[code]) + (before.requests if before else 0), first, last)

@@ -32,6 +32,7 @@ TAIL = 32  # requests of an outage that tell when it ended
 AT_ONCE = 1 << 12  # outages that are looked at together, so that what it takes in between stays a few megabytes
 NEAR = 16  # requests on either side of an edge that are looked at; then more
 TOLD_SECONDS = 0.002  # from when a connection breaks until the observer knows
+FEW = 4  # answers that had waited, before an edge
 HELD = 3  # requests that had waited and are answered at once: the service let them go
 SAMPLE = 100_000  # requests that tell how long serving takes
 
@@ -64,9 +65,10 @@ def pace(stream: Stream) -> Pace:
 def went(stream: Stream, firsts: Places, usual: Pace) -> tuple[Floats, Floats]:
     """When the outages whose first requests have these places began: the earliest and latest moments."""
     earliest, latest = np.empty(len(firsts)), np.empty(len(firsts))
+    quick, waited = _answers(stream, firsts, usual)
     for part in chunks(len(firsts), AT_ONCE):
         failed, broke = _first_failure(stream, firsts[part], usual)
-        answered = _last_answer(stream, firsts[part], failed, usual)
+        answered = np.maximum(quick[part], _last_waited(stream, firsts[part], waited, failed, usual))
         latest[part] = np.maximum(answered, failed)
         told = np.where(broke, latest[part] - TOLD_SECONDS, -np.inf)
         earliest[part] = np.maximum(np.minimum(answered, failed), told)
@@ -80,7 +82,7 @@ def _first_failure(stream: Stream, firsts: Places, usual: Pace) -> tuple[Floats,
     while len(todo):
         cells, there = _cells(stream, firsts[todo], width)
         inside = np.logical_and.accumulate(there & ~stream.good[cells], axis=1)
-        sent, ended, cause = stream.sent(cells), stream.ended(cells), _cause(stream, cells)
+        (sent, ended), cause = _times(stream, cells), _cause(stream, cells)
         moments = np.where(_untold(cause), np.minimum(ended, sent + usual.median), ended)
         moments = np.where(inside, moments, np.inf)
         which = moments.argmin(axis=1)
@@ -90,24 +92,41 @@ def _first_failure(stream: Stream, firsts: Places, usual: Pace) -> tuple[Floats,
         refused = later.any(axis=1) & (cause[rows, later.argmax(axis=1)] == Cause.REFUSED)
         broke[todo] = refused & (cause[rows, which] == Cause.BROKEN)
         todo = todo[inside[:, -1] & (sent[:, -1] < found[todo])]
-        width *= 8
+        width *= 3
     return found, broke
 
 
-def _last_answer(stream: Stream, firsts: Places, latest: Floats, usual: Pace) -> Floats:
-    """When the last answer before came; what was answered long after the outage had begun had waited in it."""
-    sent = stream.sent(firsts)
+def _answers(stream: Stream, firsts: Places, usual: Pace) -> tuple[Floats, Places]:
+    """When the last answer that had not waited came, of the requests before each of ``firsts``, which are in order;
+    -inf where there is none. And the places of the answers that had waited."""
+    found, last, waited = np.full(len(firsts), -np.inf), -np.inf, []
+    end = int(firsts[-1]) if len(firsts) else 0
+    for part in chunks(end):
+        sent, ended, good = stream.sent(part), stream.ended(part), stream.good[part]
+        late = ended - sent > usual.slow
+        waited.append(np.flatnonzero(good & late) + part.start)
+        came = np.maximum.accumulate(np.where(good & ~late, ended, -np.inf))
+        here = slice(*np.searchsorted(firsts, (part.start, part.start + len(came)), side="right"))
+        found[here] = np.maximum(came[firsts[here] - 1 - part.start], last)
+        last = max(last, float(came[-1]))
+    return found, np.concatenate([np.empty(0, np.intp), *waited])
+
+
+def _last_waited(stream: Stream, firsts: Places, waited: Places, latest: Floats, usual: Pace) -> Floats:
+    """When the request before each of ``firsts`` was sent, or one of those that had ``waited`` was answered, if that
+    was later; what was answered long after the outage had begun had waited in it."""
     found = stream.sent(np.maximum(firsts - 1, 0))
-    horizon = 2 * sent - latest - usual.slow
-    todo, width = np.flatnonzero(firsts > 0), NEAR
+    horizon = 2 * stream.sent(firsts) - latest - usual.slow
+    after = np.searchsorted(waited, firsts)
+    todo, width = np.flatnonzero(after > 0), FEW
     while len(todo):
-        cells, there = _cells(stream, firsts[todo] - 1, width, -1)
-        ended = stream.ended(cells)
-        counts = there & stream.good[cells] & (ended <= latest[todo][:, np.newaxis] + usual.slow)
-        counts &= stream.sent(cells) >= horizon[todo][:, np.newaxis]
+        cells, there = _around(after[todo] - 1, width, -1, len(waited))
+        cells = waited[cells]
+        sent, ended = _times(stream, cells)
+        counts = there & (ended <= latest[todo][:, np.newaxis] + usual.slow) & (sent >= horizon[todo][:, np.newaxis])
         found[todo] = np.maximum(found[todo], np.where(counts, ended, -np.inf).max(axis=1))
-        todo = todo[there[:, -1] & (stream.sent(cells[:, -1]) >= horizon[todo])]
-        width *= 8
+        todo = todo[there[:, -1] & (sent[:, -1] >= horizon[todo])]
+        width *= 3
     return found
 
 
@@ -127,7 +146,7 @@ def _last_failure(stream: Stream, lasts: Places) -> tuple[Floats, Floats]:
     """Until when it was down; and how long the last failure that was told took, 0 if none was."""
     cells, there = _cells(stream, lasts, TAIL, -1)
     bad = there & ~stream.good[cells]
-    sent, ended = stream.sent(cells), stream.ended(cells)
+    sent, ended = _times(stream, cells)
     told = bad & ~_untold(_cause(stream, cells))
     down = np.where(told, ended, np.where(bad, sent, -np.inf)).max(axis=1)
     rows, which = np.arange(len(lasts)), told.argmax(axis=1)
@@ -140,7 +159,7 @@ def _first_success(stream: Stream, afters: Places, took: Floats, usual: Pace) ->
     todo, width = np.arange(len(afters)), NEAR
     while len(todo):
         cells, there = _cells(stream, afters[todo], width)
-        sent, ended = stream.sent(cells), stream.ended(cells)
+        sent, ended = _times(stream, cells)
         good = there & stream.good[cells]
         first = np.where(good, ended, np.inf).min(axis=1)
         answered[todo] = first
@@ -153,15 +172,30 @@ def _first_success(stream: Stream, afters: Places, took: Floats, usual: Pace) ->
         moments = np.where(taken >= usual.quickest, ended, arrived)
         up[todo] = np.where(good, moments, np.inf).min(axis=1)
         todo = todo[there[:, -1] & (sent[:, -1] < first)]
-        width *= 8
+        width *= 3
     return answered, up, held
 
 
 def _cells(stream: Stream, places: Places, width: int, step: int = 1) -> tuple[Places, Mask]:
     """``width`` places from each of ``places`` on, and which of them there are."""
+    return _around(places, width, step, len(stream))
+
+
+def _around(places: Places, width: int, step: int, size: int) -> tuple[Places, Mask]:
+    """The same for a column of ``size``."""
     cells = places[:, np.newaxis] + step * np.arange(width)
-    there: Mask = (cells >= 0) & (cells < len(stream))
-    return np.clip(cells, 0, len(stream) - 1), there
+    there: Mask = (cells >= 0) & (cells < size)
+    return np.clip(cells, 0, size - 1), there
+
+
+def _times(stream: Stream, cells: Places) -> tuple[Floats, Floats]:
+    """When these were sent and when they ended. Where outages are close, a request is in many cells: its times are
+    worked out once."""
+    low, high = int(cells.min(initial=len(stream))), int(cells.max(initial=-1)) + 1
+    if high - low > cells.size:
+        return stream.sent(cells), stream.ended(cells)
+    here, places = slice(low, high), cells - low
+    return stream.sent(here)[places], stream.ended(here)[places]
 
 
 def _untold(cause: Places) -> Mask:

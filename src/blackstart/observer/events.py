@@ -39,6 +39,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from blackstart import redaction
 from blackstart.clock import Clock
 from blackstart.errors import JournalUnreadable
 from blackstart.observer import jsonl
@@ -65,14 +66,15 @@ class EventLog:
         self._path = folder / EVENTS_FILE
         self._clock = clock
         self._origin = origin
+        self._redactor = redaction.of(folder)
 
     def now(self) -> float:
         """Seconds since the origin."""
         return round(self._clock.monotonic() - self._origin, 6)
 
     def add(self, kind: str, **fields: Any) -> None:
-        """One event, seen now."""
-        jsonl.append(self._path, {"at": self.now(), "kind": kind, **fields})
+        """One event, seen now; secrets in its fields are not written."""
+        jsonl.append(self._path, {"at": self.now(), "kind": kind, **self._redactor.value(fields)})
 
 
 def read(folder: Path) -> tuple[Event, ...]:
@@ -118,6 +120,6 @@ def origin(folder: Path) -> float:
             continue
         try:
             return float(json.loads(path.read_text(encoding="utf-8"))["origin_monotonic"])
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise JournalUnreadable(str(folder), name, f"has no origin_monotonic ({error!r})") from error
     raise JournalUnreadable(str(folder), "drill.json", "no such file, so times cannot be lined up")

@@ -164,12 +164,16 @@ class Lines:
     def take(self, lines: Sequence[Mapping[str, Any]]) -> None:
         """What ``ledger.jsonl`` has."""
         sending = [line for line in lines if "key" in line]
-        self.sent((line["op"], line.get("writer", ""), str(line["key"]), line["sent"]) for line in sending)
-        self.said(
-            (line["op"], line.get("writer", ""), _OUTCOMES[line["outcome"]], line["at"], line.get("region", ""))
-            for line in lines
-            if "key" not in line
-        )
+        self._keys += [str(line["key"]) for line in sending]
+        self._ops.extend([line["op"] for line in sending])
+        self._sent.extend([line["sent"] for line in sending])
+        self._writers.extend(_codes(self._writer_names, [line.get("writer", "") for line in sending]))
+        told = [line for line in lines if "key" not in line]
+        self._said_of.extend([line["op"] for line in told])
+        self._outcomes.extend([_OUTCOMES[line["outcome"]] for line in told])
+        self._said_at.extend([line["at"] for line in told])
+        self._said_by.extend(_codes(self._writer_names, [line.get("writer", "") for line in told]))
+        self._regions.extend(_codes(self._region_names, [line.get("region", "") for line in told]))
 
     def history(self) -> History:
         """Put together; ValueError where two writes cannot be told apart, or something is said of none."""
@@ -205,6 +209,13 @@ class Lines:
         columns["at"][told] = np.frombuffer(self._said_at, np.float64)[last[told]]
         columns["regions"][told] = np.frombuffer(self._regions, np.uint16)[last[told]]
         return columns
+
+
+def _codes(known: dict[str, int], names: Sequence[str]) -> list[int]:
+    """The number of each name in ``known``; new ones are added."""
+    for name in dict.fromkeys(names):
+        known.setdefault(name, len(known))
+    return [known[name] for name in names]
 
 
 def _ids(writers: array[int], ops: array[int]) -> NDArray[np.int64]:

@@ -28,9 +28,13 @@ class Appender:
         except OSError as error:
             raise JournalUnwritable(str(path.parent), path.name, str(error)) from error
 
+    @property
+    def folder(self) -> Path:
+        return self._path.parent
+
     def write(self, line: Mapping[str, Any]) -> None:
         """One line, handed to the system before this returns (it survives the end of this process)."""
-        data = (json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n").encode()
+        data = (json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n").encode(errors="backslashreplace")
         try:
             os.write(self._descriptor, data)
         except OSError as error:
@@ -65,7 +69,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise JournalUnreadable(str(path.parent), path.name, f"line {number} is not JSON ({error})") from error
     if not isinstance(value, dict):
         raise JournalUnreadable(str(path.parent), path.name, f"line {number} is not an object")

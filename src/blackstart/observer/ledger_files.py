@@ -29,7 +29,7 @@ def read(folder: Path) -> History:
     _each(folder / LEDGER_FILE, "a history", lines.take)
     try:
         return lines.history()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise JournalUnreadable(str(folder), LEDGER_FILE, str(error)) from error
 
 
@@ -89,7 +89,7 @@ def _each(path: Path, what: str, take: Callable[[Sequence[Mapping[str, Any]]], N
     for lines in _blocks(path):
         try:
             parsed = json.loads(b"[" + b",".join(lines) + b"]")
-        except ValueError:
+        except (ValueError, RecursionError):
             parsed = [_parsed(path, done + place, line) for place, line in enumerate(lines, start=1)]
         try:
             take(parsed)

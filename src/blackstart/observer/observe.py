@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from blackstart.clock import Clock, iso
@@ -21,8 +19,8 @@ from blackstart.observer.record import Header
 from blackstart.observer.recorder import Recorder
 from blackstart.observer.schedule import Schedule
 from blackstart.observer.sites import Sites, described, parts
+from blackstart.observer.spec import Spec
 from blackstart.observer.watch import Watcher
-from blackstart.settings import Settings
 
 FLUSH_SECONDS = 0.2
 LEAD_SECONDS = 0.05  # from when all is ready until the first request is due
@@ -30,26 +28,6 @@ LEAD_SECONDS = 0.05  # from when all is ready until the first request is due
 Given = Mapping[str, Any]
 
 logger = logging.getLogger("blackstart.observer")
-
-
-@dataclass(frozen=True)
-class Spec:
-    """What an observer is told. ``origin_monotonic`` of the drill, in seconds of the machine's monotonic clock;
-    ``grace_seconds``: how long it goes on once the drill's process is gone."""
-
-    folder: Path
-    drill: str
-    settings: Settings
-    origin_monotonic: float
-    grace_seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "folder": str(self.folder), "settings": self.settings.model_dump(mode="json")}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Spec:
-        parts = {**data, "folder": Path(data["folder"]), "settings": Settings.model_validate(data["settings"])}
-        return cls(**parts)
 
 
 async def observe(

@@ -19,7 +19,7 @@ from typing import IO
 from blackstart.clock import Clock, SystemClock
 from blackstart.errors import JournalUnreadable, ServiceUnreachable
 from blackstart.observer import events
-from blackstart.observer.observe import Spec
+from blackstart.observer.spec import Spec
 from blackstart.settings import Settings
 
 LOG_FILE = "observer.log"

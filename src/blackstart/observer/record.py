@@ -35,11 +35,14 @@ from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
 from math import isnan
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
+from blackstart import redaction
 from blackstart.errors import JournalUnreadable, NotMeasured
 from blackstart.observer.schedule import Kind, Schedule
 
+LARGEST = 1e15
+"""No time in seconds, and no rate, is as large."""
 SAMPLES_FILE = "samples.bin"
 HEADER_FILE = "observer.json"
 FORMAT = 2
@@ -156,9 +159,10 @@ class Header:
         return Schedule(self.begin, self.rate, self.write_share)
 
     def write(self, folder: Path) -> None:
-        """Replace ``observer.json`` in one step."""
+        """Replace ``observer.json`` in one step; what a service answered by way of names is redacted."""
         draft = folder / f".{HEADER_FILE}.new"
-        draft.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        told = redaction.of(folder).value(asdict(self))
+        draft.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         draft.replace(folder / HEADER_FILE)
 
 
@@ -168,14 +172,45 @@ def read_header(folder: Path) -> Header:
         data = json.loads((folder / HEADER_FILE).read_text(encoding="utf-8"))
         chosen = _known(Header, data)
         journeys = tuple(JourneyInfo(**_known(JourneyInfo, each)) for each in chosen.pop("journeys", ()))
-        header = Header(**chosen, journeys=journeys)
+        header = _checked(Header(**chosen, journeys=journeys))
     except FileNotFoundError as error:
         raise NotMeasured("the service", f"no observer has begun in {folder}") from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise JournalUnreadable(str(folder), HEADER_FILE, f"is not a header of samples ({error})") from error
     if header.format not in RECORDS or header.record != RECORDS[header.format]:
         raise JournalUnreadable(str(folder), HEADER_FILE, f"has format {header.format}, which this version cannot read")
     return header
+
+
+def _checked(header: Header) -> Header:
+    """ValueError unless each field is of its kind: what reckons with them need not look again."""
+    parts: tuple[Header | JourneyInfo, ...] = (header, *header.journeys)
+    for told in parts:
+        _check(told)
+    if header.rate <= 0:
+        raise ValueError(f"rate is {header.rate}")
+    return header
+
+
+def _check(told: Header | JourneyInfo) -> None:
+    for part in fields(told):
+        value = getattr(told, part.name)
+        if value is None and part.default is None:
+            continue
+        of_kind = {
+            "float": is_number(value),
+            "float | None": is_number(value),
+            "str": isinstance(value, str),
+            "str | None": isinstance(value, str),
+            "tuple[str, ...]": isinstance(value, tuple) and all(isinstance(each, str) for each in value),
+        }
+        if not of_kind.get(str(part.type), True):
+            raise ValueError(f"{part.name} is {repr(value)[:60]}")
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether one can reckon with it: no truth value, nothing infinite, nothing absurd."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 def _known(shape: type[Header] | type[JourneyInfo], data: dict[str, Any]) -> dict[str, Any]:

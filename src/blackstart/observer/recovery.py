@@ -18,9 +18,10 @@ import numpy as np
 
 from blackstart.errors import NotMeasured
 from blackstart.observer.outages import Edge, last_of
-from blackstart.observer.samples import Floats, Samples
+from blackstart.observer.samples import Samples
+from blackstart.observer.sending import in_order
 from blackstart.observer.streams import Places, Stream, judged, streams
-from blackstart.observer.table import chunks, collect
+from blackstart.observer.table import chunks
 
 CLOSE = 10  # a failed request within this many requests of the one before belongs to the same outage
 BLIND_GAPS = 5  # this many sampling gaps (and at least BLIND_SECONDS) without a request may hide an outage
@@ -68,16 +69,17 @@ def recovery(  # noqa: PLR0917  # an objective has as many parts
     window: float,
     until: float | None = None,
     slowest: float | None = None,
+    of: Sequence[Stream] | None = None,
 ) -> Recovery:
     """Recovery from the fault at ``fault_at``, judged by requests that were due before ``until``.
 
     ``share`` 0–1 of requests must be ok, within ``slowest`` seconds if that is given, in every ``window`` of seconds
-    from then on, and at least one whole window must have been watched. NotMeasured when no request was due after the
-    fault.
+    from then on, and at least one whole window must have been watched. ``of``: its streams, where they are known and
+    no ``slowest`` is asked. NotMeasured when no request was due after the fault.
     """
     end = samples.complete_until if until is None else min(until, samples.complete_until)
     rule = _Rule(fault_at, share, window, end, slowest)
-    looked_at = judged(streams(samples, slowest), window)
+    looked_at = judged(streams(samples, slowest) if of is None or slowest is not None else of, window)
     spans = [rule.span(stream) for stream in looked_at]
     if all(first == last for first, last in spans):
         raise NotMeasured("recovery time", "no request was observed after the fault")
@@ -86,7 +88,6 @@ def recovery(  # noqa: PLR0917  # an objective has as many parts
     known = [edge for edge in edges if edge is not None]
     if len(known) < len(edges):
         return Recovery(None, 0.0, None, hurt_at, None, None, _still_failing(looked_at, spans, rule))
-    del looked_at  # the moments of what was sent take as much memory as all of it
     return _result(reduce(last_of, known), rule, hurt_at, _blind(samples, rule))
 
 
@@ -164,17 +165,11 @@ def _last_breach(stream: Stream, failed: Places, rule: _Rule) -> int | None:
 
 def _blind(samples: Samples, rule: _Rule) -> float | None:
     """The end of the last stretch after the fault in which so little was sent that an outage could hide in it."""
-    limit = max(BLIND_GAPS * samples.gap, BLIND_SECONDS)
-
-    def sent(part: slice) -> Floats:
-        moments = samples.table.sent(part)
-        return moments[samples.observed[part] & (moments > rule.fault_at) & (moments < rule.end)]
-
-    moments = collect(len(samples), sent, np.float64, [rule.fault_at, max(rule.end, rule.fault_at)])
-    moments.sort()
-    for part in reversed(list(chunks(len(moments)))):
-        here = moments[part.start : part.stop + 1]
-        wide = np.flatnonzero(np.diff(here) > limit)
-        if len(wide):
-            return float(here[wide[-1] + 1])
-    return None
+    limit, last, found = max(BLIND_GAPS * samples.gap, BLIND_SECONDS), rule.fault_at, None
+    for part in in_order(samples.table, samples.observed):
+        moments = part[(part > rule.fault_at) & (part < rule.end)]
+        if not len(moments):
+            continue
+        wide = np.flatnonzero(np.diff(moments, prepend=last) > limit)
+        found, last = float(moments[wide[-1]]) if len(wide) else found, float(moments[-1])
+    return rule.end if rule.end - last > limit else found

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from threading import Event, Timer
 from typing import TYPE_CHECKING, Any
 
+from blackstart import redaction
 from blackstart.errors import ConfigInvalid
 from blackstart.observer.databases import AWAY, NAME, QUESTION, READER, WRITER
 from blackstart.observer.jsonl import Appender
@@ -75,9 +76,10 @@ class _Reading:
         try:
             state, began = self._read(cut)
         except (psycopg.Error, OSError) as error:
+            told = redaction.of(self.file.folder).text
             late = f"no answer within {self.replicas.timeout_seconds:g} s"
             said = str(error).strip().splitlines() or [type(error).__name__]
-            self._write(state=AWAY, problem=late if cut.is_set() else said[0])
+            self._write(state=AWAY, problem=late if cut.is_set() else told(said[0]))
         else:
             if state:
                 self._write(state=state, began=began, complete=True)

@@ -20,8 +20,6 @@ from blackstart.observer.table import Table, Where, chunks
 
 Places = NDArray[np.intp]
 LEAST = 5  # requests in a window
-AT_ONCE = 1 << 14  # cells that are looked at together
-FIRST_LOOK, WIDER = 32, 2  # requests on either side of an outage that its edges are looked for in; then more
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +72,14 @@ class Stream:
     @cached_property
     def runs(self) -> tuple[Places, Places]:
         """The first and the last place of each unbroken run of requests that were not good."""
-        bad = ~self.good
-        edge = np.zeros(1, np.bool_)
-        firsts = np.flatnonzero(bad & np.concatenate((~edge, self.good[:-1])))
-        lasts = np.flatnonzero(bad & np.concatenate((self.good[1:], ~edge))) if len(self) else firsts
+        turns = [np.flatnonzero(self.good[part.start + 1 : part.stop + 1] != self.good[part]) + part.start
+                 for part in chunks(len(self) - 1)]  # fmt: skip
+        before = np.concatenate([np.empty(0, np.intp), *turns])  # the last places before good becomes bad, or bad good
+        firsts, lasts = before[self.good[before]] + 1, before[~self.good[before]]
+        if len(self) and not self.good[0]:
+            firsts = np.concatenate(([0], firsts))
+        if len(self) and not self.good[-1]:
+            lasts = np.append(lasts, len(self) - 1)
         return firsts, lasts
 
     def went(self, firsts: Places) -> tuple[Floats, Floats]:

@@ -75,7 +75,9 @@ class Table(NamedTuple):
         if not self.on_disk:
             return late
         found: NDArray[np.float64] = (self.due[where] + late) / 1e6
-        found[late == NEVER] = math.nan
+        never = late == NEVER
+        if never.any():
+            found[never] = math.nan
         return found
 
     def ended(self, where: Where = slice(None)) -> NDArray[np.float64]:
@@ -127,13 +129,6 @@ def collect(
         found[done : done + len(values)] = values
         done += len(values)
     return found[:done]
-
-
-def ranked(values: NDArray[np.number], shares: Sequence[float]) -> list[float]:
-    """The nearest-rank percentiles of ``values``, which it puts into another order."""
-    ranks = [max(0, math.ceil(share * len(values)) - 1) for share in shares]
-    values.partition(ranks)
-    return [float(values[rank]) for rank in ranks]
 
 
 def empty(size: int) -> Table:

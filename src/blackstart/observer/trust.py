@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from blackstart.errors import NotMeasured
+from blackstart.observer.ranking import ranked, ranked_parts
 from blackstart.observer.record import NEVER
 from blackstart.observer.samples import Samples
-from blackstart.observer.table import Table, chunks, collect, ranked
+from blackstart.observer.sending import in_order
+from blackstart.observer.table import Table, chunks
 
 
 @dataclass(frozen=True)
@@ -37,39 +40,28 @@ def trust(samples: Samples, start: float | None = None, end: float | None = None
         raise NotMeasured("the observer's own work", "nothing was planned in that time")
     table = samples.between(begin, stop).table
     longest = _longest_gap(table, begin, stop)
-    late = _lateness(table)
-    unit = 1e-6 if table.on_disk else 1.0
-    p50, p99, worst = (rank * unit for rank in ranked(late, (0.5, 0.99, 1.0))) if len(late) else (0.0, 0.0, 0.0)
-    return Trust(planned, len(late), longest, worst, p99, p50)
+    sent, (p50, p99, worst) = _lateness(table, (0.5, 0.99, 1.0))
+    return Trust(planned, sent, longest, worst, p99, p50)
 
 
-def _lateness(table: Table) -> NDArray[np.number]:
-    """How late each request that was sent left, in microseconds if they were read from disk, else in seconds."""
+def _lateness(table: Table, shares: Sequence[float]) -> tuple[int, list[float]]:
+    """How many requests were sent, and percentiles of how late they left, in seconds; zeros of none."""
     if table.on_disk:
-        return collect(table.size, lambda part: table.late[part][table.late[part] != NEVER], np.uint32)
-    return _known(table.late - table.due)
+        late = table.late
+        many, found = ranked_parts(lambda: (late[part][late[part] != NEVER] for part in chunks(table.size)), shares)
+        return many, [each * 1e-6 for each in found] or [0.0] * len(shares)
+    known = _known(table.late - table.due)
+    return len(known), ranked(known, shares) if len(known) else [0.0] * len(shares)
 
 
 def _longest_gap(table: Table, begin: float, stop: float) -> float:
     """Between each two moments at which something was sent, ``begin`` and ``stop``, in seconds."""
-    if table.on_disk:
-        edges = [round(begin * 1e6), round(stop * 1e6)]
-        first = min(*edges, *table.due[:1].tolist())
-        last = max(*edges, *table.due[-1:].tolist()) + int(table.late.max(initial=0, where=table.late != NEVER))
-        kind, unit = np.uint32 if last - first <= NEVER else np.int64, 1e-6  # of an hour, half the memory will do
-
-        def sent(part: slice) -> NDArray[np.int64]:
-            late = table.late[part]
-            moments: NDArray[np.int64] = (table.due[part] - first + late)[late != NEVER]
-            return moments
-
-        moments = collect(table.size, sent, kind, [edge - first for edge in edges])
-    else:
-        moments, unit = collect(table.size, lambda part: _known(table.late[part]), np.float64, [begin, stop]), 1.0
-    moments.sort()
-    return unit * max(
-        float(np.diff(moments[part.start : part.stop + 1]).max(initial=0)) for part in chunks(len(moments))
-    )
+    longest, last = 0.0, begin
+    for moments in in_order(table):
+        if len(moments):
+            among = np.insert(moments, np.searchsorted(moments, stop), stop) if last < stop < moments[-1] else moments
+            longest, last = max(longest, float(np.diff(among, prepend=last).max())), float(moments[-1])
+    return max(longest, stop - last)
 
 
 def _known(values: NDArray[np.float64]) -> NDArray[np.float64]:

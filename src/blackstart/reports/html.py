@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from blackstart.journals import earlier
 from blackstart.journals import folder as folders
 from blackstart.journals.folder import write_text
 from blackstart.journals.measure import Measured, measure
 from blackstart.journals.verdict import Verdict, judge
-from blackstart.reports.view import View, view
+from blackstart.reports.view import Beside, View, view
 
 HASHED = (
     folders.DRILL, "observer.json", "samples.bin", "ledger.jsonl", "found.jsonl", folders.CHANGES, folders.EVENTS,
@@ -31,15 +33,20 @@ def render(folder: Path, measured: Measured | None = None) -> Path:
     Measures and judges what is there (``measured`` saves doing it twice); JournalUnreadable only when drill.json is.
     """
     known = measure(folder) if measured is None else measured
-    verdict = judge(known)
     path = folder / folders.REPORT
-    write_text(path, page(known, verdict, hashes(folder)))
+    write_text(path, page(known, judge(known), hashes(folder)))
     return path
 
 
-def page(measured: Measured, verdict: Verdict, digests: dict[str, str]) -> str:
-    """The page as text. Pure, but for the template that comes with this package."""
-    return _filled(view(measured, verdict, digests))
+def page(measured: Measured, verdict: Verdict, digests: Mapping[str, str]) -> str:
+    """The page that ``render`` writes, as text."""
+    return filled(seen(measured, verdict, digests))
+
+
+def seen(measured: Measured, verdict: Verdict, digests: Mapping[str, str]) -> View:
+    """All that any form of the report says; with what lies beside the journal: earlier drills, the experiment file."""
+    planned = () if measured.toolkit.activities else earlier.intended(measured.drill)
+    return view(measured, verdict, Beside(digests, earlier.read(measured.folder), planned))
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -53,12 +60,21 @@ def hashes(folder: Path) -> dict[str, str]:
     return found
 
 
-def _filled(content: View) -> str:
-    script, style = _resource("report.js"), _resource("report.css")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+def filled(content: View) -> str:
+    """The page of ``content``. Pure, but for the templates that come with this package.
+
+    Half a character, which JSON can hold and no file can, becomes a question mark.
+    """
+    script, style = _resource("report.js") + _resource("zoom.js"), _resource("report.css")
+    environment = Environment(
+        loader=FunctionLoader(_resource),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters["unbroken"] = unbroken
-    template = environment.from_string(_resource("report.html.j2"))
-    return template.render(
+    text = environment.get_template("report.html.j2").render(
         view=content,
         svg=Markup,  # pictures are made by this package, which escapes what comes from outside
         style=Markup(style),
@@ -66,6 +82,7 @@ def _filled(content: View) -> str:
         script_hash=_source_hash(script),
         style_hash=_source_hash(style),
     )
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def unbroken(text: str) -> Markup:

@@ -24,8 +24,8 @@ from blackstart.errors import BlackstartError
 from blackstart.journals import numbers
 from blackstart.reports import snapshot as words
 from blackstart.reports.events import described, tally
+from blackstart.reports.plain import WIDTH, ascii_text, speaks_unicode
 from blackstart.reports.snapshot import Snapshot, Watcher
-from blackstart.reports.terminal import WIDTH, ascii_text, speaks_unicode
 
 PERIOD_SECONDS = 0.5
 ONE_BY_ONE, TALLY_SECONDS = 20, 5.0

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from blackstart.changes.rates import CALL_SECONDS, buckets
 from blackstart.journals import numbers
+from blackstart.reports.plain import ascii_text, speaks_unicode
 from blackstart.reports.plan_view import FaultView, PlanView
-from blackstart.reports.terminal import ascii_text, speaks_unicode
 
 WIDTH = 100
 RESTORED, LOST = "~", "−"

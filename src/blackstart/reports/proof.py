@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from blackstart.changes.leftovers import Found, Residue, Whose
 from blackstart.changes.model import State
-from blackstart.changes.residue import Found, Residue, Whose
 from blackstart.journals import numbers, restored
 from blackstart.journals.measure import Measured
 from blackstart.journals.restoration import Restoration

@@ -45,8 +45,9 @@
       line.setAttribute("x2", x);
       line.classList.toggle("seen", svg.contains(line));
     });
-    readout.textContent = offset(picture.start + (place + 0.5) * step) + ": " + words(picture.columns[place]) + ".";
+    figure.tell(picture.start + (place + 0.5) * step, picture.columns[place]);
   }
+  figure.tell = (at, column) => { readout.textContent = offset(at) + ": " + words(column) + "."; };
   function leave() {
     place = -1;
     figure.querySelectorAll(".cursor").forEach((line) => line.classList.remove("seen"));

@@ -15,8 +15,8 @@ from blackstart.journals.objectives import Result
 from blackstart.journals.users import hurt
 from blackstart.journals.verdict import Verdict, Word
 from blackstart.reports import crowd, journey_lines, ledger_rows, noticed, proof, regions, sentences, tables
+from blackstart.reports.plain import WIDTH, ascii_text, speaks_unicode
 
-WIDTH = 80
 NAME, VALUE, REQUIRED = 18, 16, 12
 _STYLES = {Word.PASSED: "bold", Word.FAILED: "bold red", Word.INCONCLUSIVE: "bold dim"}
 
@@ -24,11 +24,6 @@ _STYLES = {Word.PASSED: "bold", Word.FAILED: "bold red", Word.INCONCLUSIVE: "bol
 def show(console: Console, measured: Measured, verdict: Verdict, report: Path | None) -> None:
     """Print the outcome on ``console`` (which knows whether it may use colours)."""
     console.print(final(measured, verdict, report, ascii_only=not speaks_unicode(console)), soft_wrap=True)
-
-
-def speaks_unicode(console: Console) -> bool:
-    """Whether the terminal shows more than ASCII."""
-    return console.encoding.lower().startswith("utf") and not console.is_dumb_terminal
 
 
 def final(measured: Measured, verdict: Verdict, report: Path | None, ascii_only: bool = False) -> Text:
@@ -121,14 +116,3 @@ def _row(glyph: str, name: str, cells: tuple[str, str, str], style: str) -> Iter
     yield line.rstrip(), style
     for below in _wrapped(margin, " " * (4 + NAME)):
         yield below, style
-
-
-_ASCII = str.maketrans(
-    {"✓": "+", "✕": "x", "≤": "<=", "≥": ">=", "±": "+-", "−": "-", "–": "-", "·": "|", "→": "->", "…": "...",
-     "“": '"', "”": '"', "’": "'", "▸": ">", numbers.NBSP: " "}
-)  # fmt: skip
-
-
-def ascii_text(line: str, ascii_only: bool) -> str:
-    """``line`` for a terminal: ASCII where it knows no more, and ordinary spaces in any case."""
-    return line.translate(_ASCII) if ascii_only else line.replace(numbers.NBSP, " ")

@@ -140,11 +140,6 @@ def evidence(measured: Measured, hashes: Mapping[str, str]) -> list[Line]:
     drill = measured.drill
     lines = [Line("Experiment", f"{drill.file} · sha-256 {drill.sha256 or 'not recorded'}")]
     lines += [Line(name, f"sha-256 {digest}") for name, digest in hashes.items()]
-    versions = ", ".join(f"{name} {version}" for name, version in drill.versions.items())
-    if versions:
-        lines.append(Line("Versions", versions))
-    if drill.seed is not None:
-        lines.append(Line("Seed", str(drill.seed)))
     return lines
 
 

@@ -2,47 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from blackstart.journals import numbers
+from blackstart.journals.activities import Activity
 from blackstart.journals.data import kept_at
+from blackstart.journals.earlier import Earlier
 from blackstart.journals.measure import Measured
 from blackstart.journals.users import Users
 from blackstart.journals.verdict import Verdict
 from blackstart.reports import (
-    columns,
+    compared,
     compose,
     crowd,
-    figure_timeline,
     figure_writes,
     ledger_rows,
     noticed,
+    pictures,
     proof,
     regions,
     sentences,
+    setting,
     tables,
     trust,
+    unheld,
 )
-from blackstart.reports.picture import Column, Picture
-
-NUMBERS_ROWS = 20
-
-
-@dataclass(frozen=True)
-class NumbersRow:
-    """The numbers behind the picture, for one slice of time."""
-
-    since: str
-    n: str
-    failed: str
-    timed_out: str
-    served_by: str
-    median: str
-    p95: str
-    slowest: str
 
 
 @dataclass(frozen=True)
@@ -66,7 +52,8 @@ class View:
     wide_svg: str
     narrow_svg: str
     picture_json: str
-    numbers: Sequence[NumbersRow]
+    strip: str
+    numbers: Sequence[pictures.NumbersRow]
     steps: tables.Steps | None
     steps_title: str
     steps_sentence: str
@@ -86,17 +73,30 @@ class View:
     changes: Sequence[tables.ChangeRow]
     more_changes: Sequence[tables.ChangeRow]
     proof: Sequence[trust.Line]
+    unheld: unheld.UnheldView
+    compared: compared.ComparedView
     trusted: str
     doubts: Sequence[str]
     checks: Sequence[trust.Line]
+    setting: Sequence[trust.Line]
+    settings: Sequence[tuple[str, str]]
     evidence: Sequence[trust.Line]
     happenings: Sequence[trust.Happening]
 
 
-def view(measured: Measured, verdict: Verdict, hashes: Mapping[str, str]) -> View:
-    """``hashes``: SHA-256 by file name."""
+@dataclass(frozen=True)
+class Beside:
+    """What a report shows that is not in the journal's own numbers. ``hashes``: SHA-256 by file name; ``planned``:
+    what the experiment file holds, for a drill whose toolkit left no journal."""
+
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    earlier: Earlier = field(default_factory=Earlier)
+    planned: Sequence[Activity] = ()
+
+
+def view(measured: Measured, verdict: Verdict, beside: Beside) -> View:
+    """Everything that the page says."""
     users = measured.users
-    undo_bold, undo_rest = sentences.undo_state(measured)
     terms, apart = ledger_rows.equation(measured)
     return View(
         title=sentences.page_title(measured, verdict),
@@ -106,14 +106,11 @@ def view(measured: Measured, verdict: Verdict, hashes: Mapping[str, str]) -> Vie
         reason=verdict.reason,
         met=sentences.objectives_met(verdict),
         failed=sentences.requests_failed(measured),
-        undo_bold=undo_bold,
-        undo_rest=undo_rest,
-        warning=sentences.leftover_warning(measured),
-        ways_out=proof.ways_out(measured),
+        **_undone(measured),
         objectives=tables.objective_rows(measured, verdict),
         unsure=any(objective.interval.high > objective.interval.low for objective in verdict.objectives),
         happened=sentences.happened(measured),
-        **_pictures(measured, users),
+        **pictures.parts(measured, users),
         **_steps(measured, users),
         data_title=_data_title(measured),
         data_sentence=sentences.data_loss(measured),
@@ -127,12 +124,26 @@ def view(measured: Measured, verdict: Verdict, hashes: Mapping[str, str]) -> Vie
         crowd=crowd.view(measured),
         **_changes(measured),
         proof=proof.lines(measured),
+        unheld=unheld.view(measured, beside.planned),
+        compared=compared.view(measured, verdict, beside.earlier),
         trusted=sentences.trusted(verdict),
         doubts=verdict.doubts,
         checks=_checks(measured, verdict),
-        evidence=trust.evidence(measured, hashes),
+        setting=setting.lines(measured),
+        settings=setting.in_force(measured.drill),
+        evidence=trust.evidence(measured, beside.hashes),
         happenings=trust.happenings(measured, compose.zero(measured, users) if users else measured.fault_at or 0.0),
     )
+
+
+def _undone(measured: Measured) -> dict[str, Any]:
+    bold, rest = sentences.undo_state(measured)
+    return {
+        "undo_bold": bold,
+        "undo_rest": rest,
+        "warning": sentences.leftover_warning(measured),
+        "ways_out": proof.ways_out(measured),
+    }
 
 
 def _checks(measured: Measured, verdict: Verdict) -> list[trust.Line]:
@@ -149,66 +160,6 @@ def _meta(measured: Measured) -> list[str]:
     if users:
         times += f"–{measured.wall(users.end):%H:%M:%S}"
     return [measured.service.name, drill.fault, drill.environment, f"{times} UTC", f"drill {drill.drill}"]
-
-
-def _pictures(measured: Measured, users: Users | None) -> dict[str, Any]:
-    if users is None:
-        return {"wide_svg": "", "narrow_svg": "", "picture_json": "null", "numbers": []}
-    wide = compose.picture(measured, users, figure_timeline.WIDE.columns)
-    narrow = compose.picture(measured, users, figure_timeline.NARROW.columns)
-    return {
-        "wide_svg": figure_timeline.draw(wide, figure_timeline.WIDE),
-        "narrow_svg": figure_timeline.draw(narrow, figure_timeline.NARROW),
-        "picture_json": picture_json(wide),
-        "numbers": numbers_rows(measured, users),
-    }
-
-
-def picture_json(picture: Picture) -> str:
-    """What the page's script reads out: start, end, plot edges by layout, regions, and one short list a column.
-
-    ``</script>`` cannot occur in it: every ``<`` is escaped.
-    """
-    data = {
-        "start": round(picture.start, 3),
-        "end": round(picture.end, 3),
-        "regions": [*picture.regions, "region not told"],
-        "wide": [figure_timeline.WIDE.left, figure_timeline.WIDE.left + figure_timeline.WIDE.plot],
-        "narrow": [figure_timeline.NARROW.left, figure_timeline.NARROW.left + figure_timeline.NARROW.plot],
-        "columns": [_numbers(column) for column in picture.columns],
-    }
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _numbers(column: Column) -> list[Any]:
-    latencies = [None if v is None else round(v * 1000, 1) for v in (column.p50, column.p95, column.slowest)]
-    return [column.n, column.failed, column.timed_out, list(column.served), *latencies]
-
-
-def numbers_rows(measured: Measured, users: Users) -> list[NumbersRow]:
-    """Some twenty equal slices of the picture as a table."""
-    zero = compose.zero(measured, users)
-    borders = columns.edges(users.start - zero, users.end - zero, NUMBERS_ROWS, len(users.samples))
-    regions = compose.regions_of(measured, users)
-    slices = columns.reduce(users.samples, borders, zero, regions)
-    return [_numbers_row(column, regions) for column in slices]
-
-
-def _numbers_row(column: Column, regions: Sequence[str]) -> NumbersRow:
-    def shown(value: float | None) -> str:
-        return "–" if value is None else numbers.latency(value)
-
-    served = [f"{name} {numbers.count(n)}" for name, n in zip([*regions, "not told"], column.served, strict=True) if n]
-    return NumbersRow(
-        since=numbers.offset(column.start),
-        n=numbers.count(column.n),
-        failed=numbers.count(column.failed),
-        timed_out=numbers.count(column.timed_out),
-        served_by=", ".join(served) or ("nobody" if column.n else "not observed"),
-        median=shown(column.p50),
-        p95=shown(column.p95),
-        slowest=shown(column.slowest),
-    )
 
 
 def _steps(measured: Measured, users: Users | None) -> dict[str, Any]:

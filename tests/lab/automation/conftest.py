@@ -18,6 +18,7 @@ import pytest
 from aiohttp import web
 
 from blackstart.clock import SystemClock
+from blackstart.errors import ServiceUnreachable
 from blackstart.lab import automation
 from blackstart.lab.automation import AutomationSpec
 from blackstart.lab.aws import ministack, router
@@ -35,6 +36,7 @@ PODS = "/api/v1/namespaces/shop/pods"
 MOTO = "import asyncio, sys; from blackstart.lab.aws.moto_app import MotoSpec, serve; \
 asyncio.run(serve(MotoSpec('127.0.0.1', int(sys.argv[1]))))"
 PRODUCTS = 50
+PATIENCE_SECONDS = 15.0
 MERGE = "application/merge-patch+json"
 
 
@@ -156,7 +158,7 @@ class Scene:
             async with http.get(f"http://{HOST}:{self.spec.port}/state") as answer:
                 return dict(await answer.json())
 
-    async def becomes(self, holds: Callable[[dict[str, Any]], bool], seconds: float = 15.0) -> None:
+    async def becomes(self, holds: Callable[[dict[str, Any]], bool], seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the automation's state is so; AssertionError with the last state if it never is."""
         found: dict[str, Any] = {}
         try:
@@ -170,8 +172,12 @@ class Scene:
             raise AssertionError(found) from None
 
     async def kube(self, verb: str, path: str, body: Any = None, content: str = "application/json") -> Any:
-        async with aiohttp.ClientSession() as http:
-            return (await Cluster(http, self.spec.kube_url).call(verb, path, body, content=content, accepts=(409,)))[1]
+        """Asked again for a while: on a busy machine, this process may not come to answer itself in time."""
+        async with asyncio.timeout(PATIENCE_SECONDS), aiohttp.ClientSession() as http:
+            while True:
+                with suppress(ServiceUnreachable):
+                    cluster = Cluster(http, self.spec.kube_url)
+                    return (await cluster.call(verb, path, body, content=content, accepts=(409,)))[1]
 
     async def events(self) -> list[dict[str, Any]]:
         found = (await self.kube("GET", "/api/v1/namespaces/shop/events"))["items"]
@@ -192,8 +198,9 @@ class Scene:
         client = await asyncio.to_thread(self.aws, service, region)
         return await asyncio.to_thread(getattr(client, operation), **arguments)
 
-    async def writer(self) -> str:
-        found = (await self.call("rds", "describe_global_clusters"))["GlobalClusters"][0]
+    async def writer(self, asked: str = STANDBY) -> str:
+        """The region that writes, as the API of the one that is ``asked`` has it."""
+        found = (await self.call("rds", "describe_global_clusters", asked))["GlobalClusters"][0]
         arns = [member["DBClusterArn"] for member in found["GlobalClusterMembers"] if member["IsWriter"]]
         return str(arns[0]).split(":")[3]
 

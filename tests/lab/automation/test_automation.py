@@ -22,7 +22,7 @@ def in_state(wanted: str) -> Callable[[dict[str, Any]], bool]:
     return lambda found: bool(found["state"] == wanted)
 
 
-async def told(scene: Any, reasons: set[str], seconds: float = 3.0) -> None:
+async def told(scene: Any, reasons: set[str], seconds: float = 15.0) -> None:
     """Wait until all of ``reasons`` can be read in the cluster."""
     async with asyncio.timeout(seconds):
         while True:
@@ -202,8 +202,8 @@ def test_it_does_nothing_while_its_own_apis_are_out_of_reach(play: Play, monkeyp
             await scene.becomes(lambda found: "not failing over" in found["problem"])
             assert in_state("watching")(await scene.state())
             assert await scene.reasons() == []
+            assert await scene.writer("us-east-1") == "us-east-1"
             await scene.control_plane(reachable=True)
-            assert await scene.writer() == "us-east-1"
             await scene.becomes(in_state("done"))
 
     play(story)
@@ -249,10 +249,11 @@ def test_a_restart_in_the_middle_finishes_the_fail_over_without_deciding_again(p
         async with scene.running():
             scene.home.healthy = False
             await scene.becomes(in_state("failing-over"))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 while True:
                     if await scene.writer() == "us-west-2":
                         break
+                    await asyncio.sleep(0.05)
         scene.standby.healthy = True
         before = await scene.reasons()
         async with scene.running():

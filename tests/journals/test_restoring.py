@@ -5,17 +5,18 @@ import json
 import pytest
 
 from blackstart.changes.clients import Clients
+from blackstart.changes.leftovers import Residue
 from blackstart.changes.log import Drill, Fault, Mark
 from blackstart.changes.mirror import Mirror
 from blackstart.changes.model import Change, State
 from blackstart.changes.owner import here
 from blackstart.changes.reach import Reach
 from blackstart.changes.registry import Kinds
-from blackstart.changes.residue import Residue
 from blackstart.changes.resolve import ACCEPTED
 from blackstart.changes.sqlite_log import SqliteLog
 from blackstart.journals import folder as folders
-from blackstart.journals.restoration import parse, record
+from blackstart.journals.restoration import parse
+from blackstart.journals.restoring import record
 from blackstart.scope import Target
 from blackstart.testing import FakeClock
 
